@@ -1,0 +1,90 @@
+"""The protocol of images that are read, or drawn, on demand."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+
+class LazyImages(ABC):
+    """Images that are read when they are asked for.
+
+    A subclass gives `shape`, `dtype`, `read` and `take`; everything else follows.
+    Reading never changes the object, so the same rows give the same pixels always.
+    An operation such as ``X / 255`` raises instead of silently reading everything.
+    """
+
+    __array_ufunc__ = None
+
+    @property
+    @abstractmethod
+    def shape(self):
+        """Shape of the array that reading every image would give, a tuple."""
+
+    @property
+    @abstractmethod
+    def dtype(self):
+        """The numpy dtype of the pixels."""
+
+    @abstractmethod
+    def read(self, rows):
+        """Read the images of the given rows as an array.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n,), dtype intp
+            Positions between 0 and ``len(self) - 1``.
+
+        Returns
+        -------
+        images : ndarray of shape (n, height, width[, n_channels])
+        """
+
+    @abstractmethod
+    def take(self, rows):
+        """Keep only the given rows, without reading them.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n,), dtype intp
+            Positions between 0 and ``len(self) - 1``.
+
+        Returns
+        -------
+        images : LazyImages
+        """
+
+    @property
+    def ndim(self):
+        """Number of dimensions."""
+        return len(self.shape)
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, key):
+        if isinstance(key, tuple):
+            key = self._first_axis_key(key)
+        rows = np.arange(len(self), dtype=np.intp)[key]
+        return self.read(rows[np.newaxis])[0] if rows.ndim == 0 else self.take(rows)
+
+    def __array__(self, dtype=None, copy=None):
+        if copy is False:
+            raise ValueError(
+                f"{type(self).__name__} has to be read to become an array: "
+                "`copy=False` is not possible."
+            )
+        images = self.read(np.arange(len(self), dtype=np.intp))
+        return images if dtype is None else images.astype(dtype, copy=False)
+
+    def __repr__(self):
+        return f"<{type(self).__name__} of shape {self.shape} and dtype {self.dtype}>"
+
+    def _first_axis_key(self, key):
+        rows, *rest = key
+        if any(part is not Ellipsis and part != slice(None) for part in rest):
+            raise IndexError(
+                f"{type(self).__name__} takes an index, a slice, an index array or a "
+                f"mask for its first axis only, got {key!r}. Read it first: "
+                "`np.asarray(images)[...]`."
+            )
+        return rows

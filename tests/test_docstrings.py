@@ -1,0 +1,74 @@
+"""Every public name is described in full."""
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+from numpydoc.validate import validate
+
+import sklcnn
+
+IGNORED = {
+    "EX01",  # methods and attributes are shown in the example of their class
+    "SA01",  # likewise their relatives
+    "ES01",  # one line is often all there is to say
+    "GL01",  # a summary may stand on the line of the quotes
+    "RT02",  # a return value has a name where that says more than its type
+    "PR09",  # scikit-learn's one-line descriptions of shapes end as they do
+}
+
+
+def public_rooms():
+    """List the package and its rooms that have public names."""
+    yield sklcnn
+    for info in pkgutil.iter_modules(sklcnn.__path__, "sklcnn."):
+        room = importlib.import_module(info.name)
+        if not info.name.rpartition(".")[2].startswith("_") and room.__all__:
+            yield room
+
+
+def public_objects():
+    """List the public names and their public methods, as dotted paths."""
+    for room in public_rooms():
+        for name in room.__all__:
+            thing = getattr(room, name)
+            if isinstance(thing, str):
+                continue
+            path = f"{room.__name__}.{name}"
+            yield path
+            if inspect.isclass(thing):
+                for method, function in vars(thing).items():
+                    if inspect.isfunction(function) and not method.startswith("_"):
+                        yield f"{path}.{method}"
+
+
+@pytest.mark.parametrize("path", public_objects())
+def test_public_name_is_documented(path):
+    """Nothing is left for numpydoc to object to."""
+    errors = [
+        (code, message)
+        for code, message in validate(path)["errors"]
+        if code not in IGNORED
+    ]
+
+    assert not errors
+
+
+def test_public_class_has_an_example():
+    """The docstring of every public class and function has a doctest."""
+    silent = [
+        f"{room.__name__}.{name}"
+        for room in public_rooms()
+        for name in room.__all__
+        if callable(getattr(room, name)) and ">>>" not in getattr(room, name).__doc__
+    ]
+
+    assert not silent
+
+
+def test_public_name_has_one_import_path():
+    """No name is public in two rooms."""
+    names = [name for room in public_rooms() for name in room.__all__]
+
+    assert len(names) == len(set(names))
