@@ -17,13 +17,46 @@ check_partial_fit_first_call = _check_partial_fit_first_call
 check_feature_names = _check_feature_names
 check_sample_weight = _check_sample_weight
 
+
+def begin_fit(estimator, n_epochs, **known):
+    """Tell an estimator's callbacks that its fit begins.
+
+    Returns
+    -------
+    task : CallbackContext or None
+        None where scikit-learn has no callbacks.
+    """
+    if not hasattr(estimator, "_init_callback_context"):
+        return None
+    task = estimator._init_callback_context(max_subtasks=n_epochs)
+    return task.call_on_fit_task_begin(estimator=estimator, **known)
+
+
+def begin_epoch(fit_task, estimator, **known):
+    """Tell an estimator's callbacks that an epoch of its fit begins."""
+    if fit_task is None:
+        return None
+    task = fit_task.subcontext(task_name="epoch")
+    return task.call_on_fit_task_begin(estimator=estimator, **known)
+
+
+def end_task(task, estimator, **known):
+    """Tell an estimator's callbacks that a task ends; tell whether one says stop."""
+    return task is not None and task.call_on_fit_task_end(
+        estimator=estimator, reconstruction_attributes={}, **known
+    )
+
+
 __all__ = [
     "CallbackSupportMixin",
     "Interval",
     "Options",
     "StrOptions",
+    "begin_epoch",
+    "begin_fit",
     "check_feature_names",
     "check_partial_fit_first_call",
     "check_sample_weight",
+    "end_task",
     "fit_context",
 ]

@@ -10,6 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from sklcnn._sklearn import check_feature_names
+from sklcnn.images._pixels import pixel_scale
 
 MIN_FEATURES_TO_WARN = 64
 
@@ -121,9 +122,71 @@ def resolve_image_shape(shape, image_shape=None, *, name):
     return found
 
 
-def with_channel_axis(X, image_shape):
-    """View an array of images as ``(n_samples, height, width, n_channels)``."""
-    return X.reshape(len(X), *image_shape)
+def check_image_shape(shape, image_shape, *, name):
+    """Check that images have the shape of those the estimator was fitted on.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the array: ``(n, h, w)``, ``(n, h, w, c)`` or ``(n, n_features)``.
+    image_shape : tuple of three ints
+        What `resolve_image_shape` found in `fit`.
+    name : str
+        Name of the estimator, for messages.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    found = tuple(shape[1:])
+    if len(found) == 1 and found[0] == math.prod(image_shape):
+        return
+    if len(found) > 1 and _with_channels(found) == image_shape:
+        return
+    message = (
+        f"{name} was fitted on images of shape (height, width, n_channels)="
+        f"{image_shape}. Got an array of shape {tuple(shape)}, which has images of "
+        f"shape {found}."
+    )
+    if _with_channels(tuple(shape)) == image_shape:
+        message += " For a single image, add the sample axis: `X[np.newaxis]`."
+    elif len(found) == 3 and (*found[1:], found[0]) == image_shape:
+        message += " Move the channels to the end: `np.moveaxis(X, 1, -1)`."
+    else:
+        message += " Bring images to one size and number of channels first."
+    raise ValueError(message)
+
+
+def warn_if_out_of_range(X, pixel_range, *, name):
+    """Warn about pixels whose range is far from that of the training images.
+
+    Far is: beyond it by more than twice its width, or (for what is not constant) less
+    than a hundredth as wide.
+
+    Parameters
+    ----------
+    X : ndarray or lazy images
+        The images; lazy images are not read for this.
+    pixel_range : tuple of two floats
+        Smallest and largest pixel seen in `fit`, after `pixel_scale`.
+    name : str
+        Name of the estimator, for messages.
+    """
+    if is_lazy(X):
+        return
+    scale = pixel_scale(X.dtype)
+    low, high = float(X.min()) * scale, float(X.max()) * scale
+    width = pixel_range[1] - pixel_range[0]
+    beyond = max(pixel_range[0] - low, high - pixel_range[1])
+    if beyond > 2 * width or 0 < high - low < width / 100:
+        warnings.warn(
+            f"{name} was fitted on pixels from {pixel_range[0]:g} to "
+            f"{pixel_range[1]:g} and got pixels from {low:g} to {high:g} (uint8 and "
+            "uint16 count as 0 to 1). Scale both alike: predictions may be wrong.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _with_channels(shape):

@@ -17,8 +17,12 @@ FLOORS = [
     "images",
     "network._modules",
     "network._batches",
+    "network._hardware",
     "network._net",
+    "network._state",
     "network",
+    "_labels",
+    "_base",
     "_classifier",
     "",
 ]

@@ -1,0 +1,329 @@
+"""What the classifier does behind its public methods."""
+
+import contextlib
+import math
+import warnings
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from tqdm.auto import tqdm
+
+from sklcnn._labels import check_weights
+from sklcnn._sklearn import CallbackSupportMixin, begin_epoch, begin_fit, end_task
+from sklcnn._validation import (
+    check_image_shape,
+    check_images,
+    resolve_image_shape,
+    warn_if_out_of_range,
+)
+from sklcnn.network._batches import Batches, channel_statistics, padded_batches
+from sklcnn.network._hardware import (
+    explained_memory_error,
+    resolve_device,
+    seeded,
+    torch_threads,
+    trains_fast_in_bfloat16,
+)
+from sklcnn.network._modules import build_network
+from sklcnn.network._net import EarlyStopping, Net, plan_learning_rates
+from sklcnn.network._state import pack_weights, unpack_weights
+
+OPTIMIZERS = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
+
+CONVNET_PARAMETERS = (
+    "conv_channels",
+    "kernel_size",
+    "pool_size",
+    "hidden_units",
+    "dropout",
+    "batch_norm",
+)
+
+FITTED = (
+    "best_epoch_",
+    "classes_",
+    "history_",
+    "image_shape_",
+    "n_iter_",
+    "net_",
+    "_network",
+    "_pixel_range",
+    "_seed",
+)
+
+MIN_EPOCHS, MIN_STEPS = 10, 600
+"""What `max_epochs="auto"` trains at the least."""
+
+PIXELS_PREDICTED = 2**17
+"""Aim for the number of pixels, over all channels, in a batch of predictions."""
+
+
+class BaseCNN(CallbackSupportMixin, BaseEstimator):
+    """A network that is built, trained, asked and pickled."""
+
+    def _forget(self):
+        """Drop everything that was fitted."""
+        for name in FITTED:
+            self.__dict__.pop(name, None)
+
+    @contextlib.contextmanager
+    def _all_or_nothing(self, *, keep):
+        """Leave nothing behind that looks fitted where fitting fails."""
+        if not keep:
+            self._forget()
+        trained = self.n_iter_ if self.__sklearn_is_fitted__() else 0
+        try:
+            yield
+        except BaseException:
+            if len(getattr(self, "history_", [])) != trained or not trained:
+                self._forget()
+            raise
+
+    def __sklearn_is_fitted__(self):
+        return "net_" in self.__dict__
+
+    @property
+    def _n_features_out(self):
+        return self.net_.module_.last_layer.in_features
+
+    def _check_images(self, X, *, reset):
+        """Check images and view them as (n_samples, height, width, n_channels)."""
+        name = type(self).__name__
+        X = check_images(X, estimator=self, reset=reset)
+        if reset:
+            self.image_shape_ = resolve_image_shape(
+                X.shape, self.image_shape, name=name
+            )
+        else:
+            check_image_shape(X.shape, self.image_shape_, name=name)
+            warn_if_out_of_range(X, self._pixel_range, name=name)
+        return X.reshape(len(X), *self.image_shape_)
+
+    def _check_weights(self, sample_weight, labels, classes=None):
+        """Check the weights of rows, without and with those of their classes."""
+        return check_weights(
+            sample_weight,
+            labels,
+            class_weight=self.class_weight,
+            classes=classes,
+            name=type(self).__name__,
+        )
+
+    def _build(self, images, weights):
+        """Build the network for these images, and the net that trains it."""
+        self._pixel_range, mean, std = channel_statistics(images, weights)
+        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._network = {
+            "image_shape": self.image_shape_,
+            "n_classes": len(self.classes_),
+            "network": self.network,
+            **{name: getattr(self, name) for name in CONVNET_PARAMETERS},
+        }
+        device = resolve_device(self.device, name=type(self).__name__)
+        with seeded(self._seed, device):
+            self.net_ = self._make_net(build_network(self._network, mean, std), device)
+        self.history_ = []
+
+    def _make_net(self, module, device):
+        """Put a network on its device, in its number format, into a skorch net."""
+        dtype = torch.float64 if self.precision == "float64" else torch.float32
+        bfloat16 = self.precision == "bfloat16"
+        train_bfloat16 = bfloat16 or (
+            self.precision == "auto" and trains_fast_in_bfloat16(device)
+        )
+        module.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+        optimizer = {"optimizer__weight_decay": self.weight_decay}
+        if self.optimizer == "sgd":
+            optimizer["optimizer__momentum"] = self.momentum
+            optimizer["optimizer__nesterov"] = self.nesterov and self.momentum > 0
+        return Net(
+            module,
+            dtype=dtype,
+            autocast=(train_bfloat16, bfloat16),
+            label_smoothing=self.label_smoothing,
+            lr=self.learning_rate,
+            optimizer=OPTIMIZERS[self.optimizer],
+            callbacks=None if self.callbacks is None else list(self.callbacks),
+            device=device,
+            verbose=0,
+            **optimizer,
+        ).initialize()
+
+    def _make_batches(self, images, targets, weights, *, validate):
+        """Share the rows that have weight out to training and, maybe, validation."""
+        rows = np.flatnonzero(weights)
+        parts = self._split(rows, targets) if validate else [rows]
+        batch_size = self.batch_size
+        if batch_size == "auto":
+            batch_size = int(
+                np.clip(2 ** round(math.log2(len(parts[0]) / 50)), 16, 128)
+            )
+        weights = weights / weights[parts[0]].mean()
+        train, *valid = (
+            Batches(
+                images,
+                targets,
+                weights,
+                part,
+                batch_size=batch_size,
+                device=self.net_.device,
+                dtype=self.net_.dtype,
+            )
+            for part in parts
+        )
+        return train, (valid[0] if valid else None)
+
+    def _split(self, rows, targets):
+        """Set rows aside for validation, the same share of every class."""
+        try:
+            return train_test_split(
+                rows,
+                test_size=self.validation_fraction,
+                stratify=targets[rows],
+                random_state=self._seed,
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"early_stopping=True can't set aside validation_fraction="
+                f"{self.validation_fraction} of {len(rows)} images: {error} Use a "
+                "larger validation_fraction, more images or early_stopping=False."
+            ) from error
+
+    def _fit(self, images, targets, weights, told):
+        """Train as the parameters say, and tell scikit-learn's callbacks of it."""
+        train, valid = self._make_batches(
+            images, targets, weights, validate=self.early_stopping
+        )
+        n_epochs = self.max_epochs
+        if n_epochs == "auto":
+            n_epochs = max(MIN_EPOCHS, math.ceil(MIN_STEPS / len(train)))
+        known = {"X": told[0], "y": told[1], "metadata": {"sample_weight": told[2]}}
+        root = begin_fit(self, n_epochs, **known)
+        self._train(
+            train,
+            valid,
+            n_epochs=n_epochs,
+            schedule=self.lr_schedule,
+            begin_epoch=lambda: begin_epoch(root, self, **known),
+            end_epoch=lambda epoch: end_task(epoch, self, **known),
+        )
+        end_task(root, self, **known)
+
+    def _train(
+        self,
+        train,
+        valid,
+        *,
+        n_epochs,
+        schedule,
+        begin_epoch=lambda: None,
+        end_epoch=lambda epoch: False,
+    ):
+        """Train, record every epoch, and keep the best weights if rows are set aside.
+
+        Parameters
+        ----------
+        train, valid : Batches
+            Rows to train on and rows to validate on; the latter may be None.
+        n_epochs : int
+            Number of epochs.
+        schedule : str
+            Name of the learning rate schedule.
+        begin_epoch, end_epoch : callable
+            Called around every epoch; a true value of the latter ends training.
+        """
+        net, first = self.net_, len(self.history_)
+        watch = EarlyStopping(self.n_iter_no_change, self.tol)
+        rates = plan_learning_rates(schedule, self.learning_rate, n_epochs, len(train))
+        net.notify("on_train_begin", X=None, y=None)
+        with (
+            tqdm(total=n_epochs, disable=not self.verbose, unit="epoch") as progress,
+            torch_threads(self.n_jobs),
+            seeded(self._seed, net.device),
+            explained_memory_error(train.batch_size),
+        ):
+            for epoch in range(n_epochs):
+                task = begin_epoch()
+                record, stop = net.run_epoch(
+                    train,
+                    valid,
+                    epoch=first + epoch,
+                    seed=self._seed,
+                    learning_rates=rates[epoch],
+                )
+                self.history_.append(record)
+                self.n_iter_ = len(self.history_)
+                self.best_epoch_ = self.n_iter_ - 1
+                progress.set_postfix(_shown(record), refresh=False)
+                progress.update()
+                if valid is not None:
+                    stop |= watch.update(record["valid_loss"], net.module_)
+                if end_epoch(task) or stop:
+                    break
+        net.notify("on_train_end", X=None, y=None)
+        if valid is not None:
+            self.best_epoch_ = first + watch.best_epoch
+            net.module_.load_state_dict(watch.weights)
+
+    @torch.inference_mode()
+    def _forward(self, X, function):
+        """Apply a method of the net to images, in batches of one fixed size."""
+        images = self._check_images(X, reset=False)
+        net = self.net_
+        net.module_.eval()
+        # the size depends on the shape of an image alone: see padded_batches
+        size = 2 ** round(math.log2(PIXELS_PREDICTED / math.prod(self.image_shape_)))
+        size = int(np.clip(size, 16, 512))
+        with torch_threads(self.n_jobs), explained_memory_error(size):
+            outputs = [
+                function(net, batch)[:n_rows].to("cpu", net.dtype)
+                for batch, n_rows in padded_batches(images, size, net.device)
+            ]
+        return torch.cat(outputs).numpy()
+
+    def __getstate__(self):
+        state = super().__getstate__().copy()
+        net = state.pop("net_", None)
+        if net is not None:
+            state["_weights"] = pack_weights(net.module_)
+        return state
+
+    def __setstate__(self, state):
+        state = dict(state)
+        weights = state.pop("_weights", None)
+        super().__setstate__(state)
+        if weights is not None:
+            self._restore(weights)
+
+    def _restore(self, weights):
+        """Build the network again and put the saved weights into it."""
+        n_channels = self.image_shape_[2]
+        name = type(self).__name__
+        with seeded(0, "cpu"):
+            module = build_network(
+                self._network, torch.zeros(n_channels), torch.ones(n_channels)
+            )
+        unpack_weights(weights, module, name=name)
+        try:
+            device = resolve_device(self.device, name=name)
+        except ValueError:
+            warnings.warn(
+                f"This {name} was made for device={self.device!r}, which is not here: "
+                "it runs on the CPU instead.",
+                UserWarning,
+            )
+            device = "cpu"
+        self.net_ = self._make_net(module, device)
+
+
+def _shown(record):
+    """Pick what a progress bar shows of an epoch."""
+    names = {
+        "train_loss": "loss",
+        "valid_loss": "valid loss",
+        "valid_accuracy": "accuracy",
+    }
+    return {names[key]: f"{record[key]:.4f}" for key in names if key in record}

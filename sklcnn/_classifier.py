@@ -1,0 +1,423 @@
+"""The classifier."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+from sklearn.base import (
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from sklcnn._base import OPTIMIZERS, BaseCNN
+from sklcnn._labels import check_labels, encode_labels, find_classes
+from sklcnn._sklearn import (
+    Interval,
+    StrOptions,
+    check_partial_fit_first_call,
+    fit_context,
+)
+from sklcnn.network._net import LR_SCHEDULES, Net
+
+
+class CNNClassifier(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseCNN
+):
+    """Convolutional network for image classification.
+
+    Blocks of convolution, pooling, batch normalization and ReLU, then fully-connected
+    layers, trained with cross-entropy and stochastic gradient descent. Pixels are
+    standardized inside the network, with the mean and standard deviation of each
+    channel of the training images.
+
+    Parameters
+    ----------
+    image_shape : tuple of int, default=None
+        Shape of flat images, `(height, width)` or `(height, width, n_channels)`.
+        Without it, a square number of features is a square gray image and any other
+        number is one row of pixels.
+    network : "convnet" or callable, default="convnet"
+        The network. A callable takes the number of channels and of classes and gives a
+        `torch.nn.Module` from standardized images of shape `(n, n_channels, height,
+        width)` to logits of shape `(n, n_classes)`; it must be importable for the
+        classifier to be pickled. The parameters up to `batch_norm` describe the
+        built-in network only.
+    conv_channels : sequence of int, default=(32, 64, 128)
+        Number of channels of each block of convolution, pooling, batch normalization
+        and ReLU.
+    kernel_size : int, default=3
+        Side of the square kernels, in pixels.
+    pool_size : int, default=2
+        Side of the square windows of max pooling, in pixels; 1 does not pool. A side of
+        the image is no longer pooled where it would fall under 2 pixels.
+    hidden_units : sequence of int, default=(128,)
+        Number of units of each fully-connected layer before the last.
+    dropout : float, default=0.0
+        Share of the units of each fully-connected layer that is dropped in training,
+        in [0, 1).
+    batch_norm : bool, default=True
+        Whether to normalize the output of convolutions over the batch.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, `{label: weight}`, multiplied with the weights of
+        the images; "balanced" weights classes inversely to their frequency.
+    label_smoothing : float, default=0.0
+        Share of the probability that is spread over all classes in the targets, in
+        [0, 1).
+    optimizer : {"sgd", "adamw"}, default="sgd"
+        Stochastic gradient descent with momentum, or AdamW (for which a `learning_rate`
+        near 0.001 is usual).
+    learning_rate : float, default=0.1
+        Learning rate; the largest one where `lr_schedule` changes it.
+    momentum : float, default=0.9
+        Momentum of "sgd", in [0, 1).
+    nesterov : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+    weight_decay : float, default=5e-4
+        Strength of the pull of the weights towards zero.
+    lr_schedule : {"onecycle", "cosine", "constant"}, default="onecycle"
+        How the learning rate changes from step to step: up and down again along
+        cosines, down along a cosine, or not at all. `partial_fit` keeps it constant.
+    batch_size : int or "auto", default="auto"
+        Largest number of images in a training step. "auto" is a power of two near
+        `n_samples / 50`, between 16 and 128.
+    max_epochs : int or "auto", default="auto"
+        Number of passes over the training images. "auto" is 10 epochs, and at least 600
+        steps.
+    early_stopping : bool, default=False
+        Whether to set images aside for validation, stop when their loss no longer
+        falls, and keep the weights of the epoch where it was smallest.
+    validation_fraction : float, default=0.1
+        Share of the images, of each class alike, that `early_stopping` sets aside, in
+        (0, 1).
+    n_iter_no_change : int, default=5
+        Number of epochs without improvement after which `early_stopping` stops.
+    tol : float, default=1e-4
+        By how much the validation loss must fall to count as an improvement.
+    device : str, default="auto"
+        "cpu", "cuda", "cuda:<index>" or "auto", which is CUDA where there is one.
+    precision : {"auto", "float32", "bfloat16", "float64"}, default="auto"
+        Number format of training and prediction. "auto" trains in bfloat16 where the
+        hardware multiplies it in silicon, and predicts in float32. Weights are float32
+        but for "float64".
+    n_jobs : int, default=None
+        Number of CPU threads. None is 1 unless in a :obj:`joblib.parallel_config`
+        context, -1 is all cores. Another number of threads may change the last bits of
+        the result.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the last call.
+    callbacks : list of skorch callbacks, default=None
+        Callbacks of the skorch net that does the training.
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the order of the images, dropout and the images
+        set aside. An int makes results on a CPU the same to the last bit.
+    verbose : int, default=0
+        1 shows a progress bar over the epochs.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    image_shape_ : tuple of three ints
+        Height, width and number of channels of the images.
+    net_ : skorch.NeuralNetClassifier
+        The fitted skorch net; `net_.module_` is the network, which takes pixels of
+        shape `(n, height, width, n_channels)` as they are and gives logits.
+    history_ : list of dict
+        For each epoch: `train_loss`, `learning_rate` (of its last step), `seconds`
+        and, with `early_stopping`, `valid_loss` and `valid_accuracy`.
+    n_iter_ : int
+        Number of epochs trained.
+    best_epoch_ : int
+        Position in `history_` of the epoch whose weights were kept.
+    n_features_in_ : int
+        Number of features of flat images; absent otherwise.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features of flat images that were fitted as a data frame.
+
+    See Also
+    --------
+    sklearn.neural_network.MLPClassifier : Fully-connected network on flat features.
+
+    Notes
+    -----
+    The learning rate schedule "onecycle" is that of [1]_ without its cycle of momentum.
+    Pickles hold the weights as numpy arrays, and not the state of the optimizer: after
+    loading, `partial_fit` starts with fresh momentum.
+
+    References
+    ----------
+    .. [1] L. N. Smith and N. Topin, "Super-convergence: very fast training of neural
+       networks using large learning rates", 2018.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklcnn import CNNClassifier
+    >>> digits = load_digits()
+    >>> X, y = digits.images[:200], digits.target[:200]
+    >>> model = CNNClassifier(max_epochs=5, random_state=0).fit(X, y)
+    >>> model.predict(digits.images[200:203])
+    array([1, 2, 3])
+    """
+
+    _parameter_constraints: dict = {
+        "image_shape": ["array-like", None],
+        "network": [StrOptions({"convnet"}), callable],
+        "conv_channels": ["array-like"],
+        "kernel_size": [Interval(Integral, 1, None, closed="left")],
+        "pool_size": [Interval(Integral, 1, None, closed="left")],
+        "hidden_units": ["array-like"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "batch_norm": ["boolean"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "optimizer": [StrOptions(set(OPTIMIZERS))],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "nesterov": ["boolean"],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
+        "batch_size": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "max_epochs": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "device": [str],
+        "precision": [StrOptions({"auto", "float32", "bfloat16", "float64"})],
+        "n_jobs": [Integral, None],
+        "warm_start": ["boolean"],
+        "callbacks": [list, tuple, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        image_shape=None,
+        network="convnet",
+        conv_channels=(32, 64, 128),
+        kernel_size=3,
+        pool_size=2,
+        hidden_units=(128,),
+        dropout=0.0,
+        batch_norm=True,
+        class_weight=None,
+        label_smoothing=0.0,
+        optimizer="sgd",
+        learning_rate=0.1,
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=5e-4,
+        lr_schedule="onecycle",
+        batch_size="auto",
+        max_epochs="auto",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=5,
+        tol=1e-4,
+        device="auto",
+        precision="auto",
+        n_jobs=None,
+        warm_start=False,
+        callbacks=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.image_shape = image_shape
+        self.network = network
+        self.conv_channels = conv_channels
+        self.kernel_size = kernel_size
+        self.pool_size = pool_size
+        self.hidden_units = hidden_units
+        self.dropout = dropout
+        self.batch_norm = batch_norm
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.weight_decay = weight_decay
+        self.lr_schedule = lr_schedule
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.device = device
+        self.precision = precision
+        self.n_jobs = n_jobs
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Train a network on images `X` and labels `y`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width), \
+                (n_samples, height, width, n_channels) or (n_samples, n_features)
+            Images of any numeric dtype. uint8 and uint16 count as 0 to 1, bool as 0
+            and 1, everything else is taken as it is.
+        y : array-like of shape (n_samples,)
+            Class labels of any kind.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the images, not negative.
+
+        Returns
+        -------
+        self : CNNClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If the images, labels, weights or parameters are not valid, the device is
+            not there, or training diverges.
+        MemoryError
+            If a GPU has no room for a batch.
+        """
+        with self._all_or_nothing(keep=self.warm_start):
+            reset = not self.__sklearn_is_fitted__()
+            images = self._check_images(X, reset=reset)
+            labels = check_labels(images, y, name=type(self).__name__)
+            given, weights = self._check_weights(sample_weight, labels)
+            if reset:
+                self.classes_ = find_classes(labels, given)
+            targets = encode_labels(labels, self.classes_, given)
+            if reset:
+                self._build(images, weights)
+            self._fit(images, targets, weights, told=(X, y, sample_weight))
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one more epoch, at the constant `learning_rate`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images as in `fit`. The first call learns their mean and standard deviation.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that `y` may ever hold; needed in the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the images, not negative.
+
+        Returns
+        -------
+        self : CNNClassifier
+            The classifier.
+        """
+        with self._all_or_nothing(keep=True):
+            if not self.__sklearn_is_fitted__():
+                self._forget()
+            first = check_partial_fit_first_call(self, classes)
+            images = self._check_images(X, reset=first)
+            labels = check_labels(images, y, name=type(self).__name__)
+            given, weights = self._check_weights(
+                sample_weight, labels, classes=self.classes_
+            )
+            targets = encode_labels(labels, self.classes_, given)
+            if first:
+                self._build(images, weights)
+            train, _ = self._make_batches(images, targets, weights, validate=False)
+            self._train(train, None, n_epochs=1, schedule="constant")
+        return self
+
+    def predict(self, X):
+        """Predict the class labels of images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images of the size and range of those in `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Class labels, in the dtype of those in `fit`.
+        """
+        check_is_fitted(self)
+        return self.classes_[self._forward(X, Net.infer).argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Predict the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images of the size and range of those in `fit`.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In [0, 1]; columns follow `classes_`.
+        """
+        check_is_fitted(self)
+        return softmax(self._forward(X, Net.infer).astype(np.float64), axis=1)
+
+    def predict_log_proba(self, X):
+        """Predict the logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images of the size and range of those in `fit`.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            At most 0; columns follow `classes_`.
+        """
+        check_is_fitted(self)
+        return log_softmax(self._forward(X, Net.infer).astype(np.float64), axis=1)
+
+    def decision_function(self, X):
+        """Compute logits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images of the size and range of those in `fit`.
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            Columns follow `classes_`. For two classes, the logit of the second less
+            that of the first.
+        """
+        check_is_fitted(self)
+        logits = self._forward(X, Net.infer)
+        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+
+    def transform(self, X):
+        """Compute embeddings: what enters the last layer.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images of the size and range of those in `fit`.
+
+        Returns
+        -------
+        embeddings : ndarray of shape (n_samples, n_features_out)
+            One row an image.
+        """
+        check_is_fitted(self)
+        return self._forward(X, Net.embed)

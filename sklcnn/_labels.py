@@ -1,0 +1,117 @@
+"""Labels and weights: from what users give to class numbers and floats."""
+
+import numpy as np
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+
+from sklcnn._sklearn import check_sample_weight
+
+
+def check_labels(X, y, *, name):
+    """Check that `y` holds one class label for each image.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If `y` is missing, not one-dimensional, continuous, has missing values or
+        another length than `X`.
+    """
+    if y is None:
+        raise ValueError(
+            f"This {name} estimator requires y to be passed, but the target y is None."
+        )
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y", estimator_name=name)
+    if y.dtype == object and any(label is None for label in y):
+        raise ValueError(f"Input y contains None. {name} needs a label for each image.")
+    if len(X) != len(y) and len(y) == 1:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: {len(X)} and "
+            "1. If X is a single image, add the sample axis with `X[np.newaxis]`."
+        )
+    check_consistent_length(X, y)
+    check_classification_targets(y)
+    return y
+
+
+def find_classes(y, sample_weight):
+    """List the classes that have weight, sorted, in the dtype of `y`."""
+    return LabelEncoder().fit(y[sample_weight > 0]).classes_
+
+
+def encode_labels(y, classes, sample_weight):
+    """Number the labels by their place in `classes`; 0 where a row has no weight."""
+    encoder = LabelEncoder()
+    encoder.classes_ = classes
+    targets = np.zeros(len(y), dtype=np.int64)
+    targets[sample_weight > 0] = encoder.transform(y[sample_weight > 0])
+    return targets
+
+
+def check_weights(sample_weight, y, *, class_weight, classes=None, name):
+    """Check sample and class weights.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,) or None
+        Weights of the rows.
+    y : ndarray of shape (n_samples,)
+        The labels.
+    class_weight : dict, "balanced" or None
+        Weights of the classes.
+    classes : ndarray of shape (n_classes,), default=None
+        All classes where `y` may lack some.
+    name : str
+        Name of the estimator, for messages.
+
+    Returns
+    -------
+    sample_weight : ndarray of shape (n_samples,), dtype float64
+        As it was given, or ones.
+    total_weight : ndarray of shape (n_samples,), dtype float64
+        Multiplied by the weights of the classes.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, all are zero, or there is no such class.
+    """
+    sample_weight = check_sample_weight(
+        sample_weight, y, dtype=np.float64, ensure_non_negative=True
+    )
+    if not sample_weight.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    if class_weight is None:
+        return sample_weight, sample_weight
+    if isinstance(class_weight, dict):
+        _check_class_weight(class_weight, np.unique(y if classes is None else classes))
+        weight_of = {label: class_weight.get(label, 1.0) for label in y}
+        total = sample_weight * np.array([weight_of[label] for label in y])
+    elif classes is not None:
+        raise ValueError(
+            f"class_weight='balanced' needs all labels at once, so {name}.partial_fit "
+            "does not take it. Give a dict of weights, such as compute_class_weight's."
+        )
+    else:
+        total = sample_weight * compute_sample_weight(class_weight, y)
+    if not total.any():
+        raise ValueError("class_weight gives every row of X the weight 0.")
+    return sample_weight, total
+
+
+def _check_class_weight(class_weight, classes):
+    unknown = [label for label in class_weight if label not in classes]
+    if unknown:
+        raise ValueError(
+            f"class_weight names classes that y does not have: {unknown}. The classes "
+            f"are {list(classes)}."
+        )
+    wrong = {label: w for label, w in class_weight.items() if not 0 <= w < np.inf}
+    if wrong:
+        raise ValueError(f"class_weight must be finite and not negative. Got {wrong}.")

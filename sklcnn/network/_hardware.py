@@ -1,0 +1,92 @@
+"""Devices, number formats and threads: what the hardware at hand is good for."""
+
+import contextlib
+
+import joblib
+import torch
+
+
+def resolve_device(device, *, name):
+    """Find the device to use.
+
+    Parameters
+    ----------
+    device : str
+        "auto", "cpu", "cuda" or "cuda:<index>".
+    name : str
+        Name of the estimator, for messages.
+
+    Returns
+    -------
+    device : str
+        "cpu", "cuda" or "cuda:<index>".
+
+    Raises
+    ------
+    ValueError
+        If there is no such device.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, index = device.partition(":")
+    if kind not in ("cpu", "cuda") or (
+        index and (kind == "cpu" or not index.isdigit())
+    ):
+        raise ValueError(
+            f"The 'device' parameter of {name} must be 'auto', 'cpu', 'cuda' or "
+            f"'cuda:<index>'. Got {device!r} instead."
+        )
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"{name} was asked for device={device!r}, but "
+            "torch.cuda.is_available() is False. Use device='cpu' or 'auto'."
+        )
+    if index and int(index) >= torch.cuda.device_count():
+        raise ValueError(
+            f"{name} was asked for device={device!r}, but there are only "
+            f"{torch.cuda.device_count()} CUDA devices, counted from 0."
+        )
+    return device
+
+
+def trains_fast_in_bfloat16(device):
+    """Tell whether a device multiplies bfloat16 numbers in silicon."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    try:
+        capabilities = torch.cpu.get_capabilities()
+    except AttributeError:  # torch before 2.10 does not tell
+        return False
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+
+
+@contextlib.contextmanager
+def torch_threads(n_jobs):
+    """Let torch use as many CPU threads as joblib would start workers."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(joblib.effective_n_jobs(n_jobs))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def seeded(seed, device):
+    """Seed torch's global generators, and leave them as they were."""
+    devices = [torch.device(device)] if device.startswith("cuda") else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextlib.contextmanager
+def explained_memory_error(batch_size):
+    """Say which batch size was too large for a GPU."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise MemoryError(
+            f"The GPU ran out of memory with batches of {batch_size} images. Use a "
+            f"smaller batch_size, such as {max(1, batch_size // 2)}, or smaller images."
+        ) from error

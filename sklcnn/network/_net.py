@@ -1,0 +1,242 @@
+"""The skorch net: training in low precision, without waiting for every batch."""
+
+import copy
+import math
+import time
+
+import numpy as np
+import torch
+from skorch import NeuralNetClassifier
+from torch import nn
+
+RECORDED = ("train_loss", "valid_loss", "valid_accuracy", "learning_rate", "seconds")
+
+
+class Net(NeuralNetClassifier):
+    """A skorch net that trains on whole batches and records an epoch at a time.
+
+    Losses stay on the device until the epoch ends, the learning rate is a function of
+    the number of the step, and every epoch seeds its own generators, so that an epoch
+    depends on nothing but the weights it starts from and its number.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network, on its device.
+    dtype : torch.dtype
+        The dtype in which losses are computed.
+    autocast : tuple of two bool
+        Whether to compute in bfloat16 when training and when predicting.
+    label_smoothing : float
+        As in `torch.nn.CrossEntropyLoss`.
+    **parameters : dict
+        As in `skorch.NeuralNetClassifier`.
+    """
+
+    def __init__(self, module, *, dtype, autocast, label_smoothing=0.0, **parameters):
+        super().__init__(
+            module,
+            criterion=nn.CrossEntropyLoss,
+            criterion__reduction="none",
+            criterion__label_smoothing=label_smoothing,
+            train_split=None,
+            **parameters,
+        )
+        self.dtype = dtype
+        self.autocast = autocast
+        self.label_smoothing = label_smoothing
+
+    @property
+    def _default_callbacks(self):
+        return []
+
+    def infer(self, x, **fit_params):
+        """Compute logits of images on the device."""
+        with self._number_format():
+            return self.module_(x)
+
+    def embed(self, x):
+        """Compute embeddings of images on the device."""
+        with self._number_format():
+            return self.module_.embed(x)
+
+    def _number_format(self):
+        return torch.autocast(
+            torch.device(self.device).type,
+            dtype=torch.bfloat16,
+            enabled=self.autocast[0 if self.module_.training else 1],
+        )
+
+    def loss_of(self, batch):
+        """Compute the losses of the rows of a batch, weighted, and their logits."""
+        images, targets = batch
+        logits = self.infer(images).to(self.dtype)
+        return self.criterion_(logits, targets) * batch.weights, logits
+
+    def train_step(self, batch, **fit_params):
+        """Take one step of the optimizer."""
+        self.optimizer_.zero_grad()
+        losses, logits = self.loss_of(batch)
+        loss = losses.mean()
+        loss.backward()
+        if self.callbacks_:
+            self.notify(
+                "on_grad_computed",
+                named_parameters=list(self.get_all_learnable_params()),
+                batch=batch,
+                training=True,
+            )
+        self.optimizer_.step()
+        return {"loss": loss.detach(), "y_pred": logits.detach()}
+
+    def train_epoch(self, batches, learning_rates):
+        """Train on every batch once and record the mean loss."""
+        self.module_.train()
+        total = torch.zeros((), dtype=self.dtype, device=self.device)
+        for batch, learning_rate in zip(batches, learning_rates, strict=True):
+            for group in self.optimizer_.param_groups:
+                group["lr"] = learning_rate
+            if self.callbacks_:
+                self.notify("on_batch_begin", batch=batch, training=True)
+            step = self.train_step(batch)
+            if self.callbacks_:
+                self.notify("on_batch_end", batch=batch, training=True, **step)
+            total += step["loss"] * len(batch[1])
+        self.history.record("train_loss", total.item() / len(batches.rows))
+        self.history.record("learning_rate", float(learning_rate))
+
+    @torch.no_grad()
+    def validate(self, batches):
+        """Record loss and accuracy of rows that are not trained on."""
+        self.module_.eval()
+        loss = correct = total = 0.0
+        for batch in batches:
+            losses, logits = self.loss_of(batch)
+            loss += losses.sum()
+            correct += (batch.weights * (logits.argmax(1) == batch[1])).sum()
+            total += batch.weights.sum()
+            if self.callbacks_:
+                step = {"loss": losses.mean(), "y_pred": logits}
+                self.notify("on_batch_end", batch=batch, training=False, **step)
+        self.history.record("valid_loss", (loss / total).item())
+        self.history.record("valid_accuracy", (correct / total).item())
+
+    def run_epoch(self, batches, valid, *, epoch, seed, learning_rates):
+        """Train on every batch once, then validate.
+
+        Parameters
+        ----------
+        batches, valid : Batches
+            Rows to train on and rows to validate on; the latter may be None.
+        epoch : int
+            The number of the epoch.
+        seed : int
+            Seeds order, dropout and everything else that is drawn, with `epoch`.
+        learning_rates : ndarray of shape (n_steps,)
+            The learning rate of every step.
+
+        Returns
+        -------
+        record : dict
+            Losses, accuracy, learning rate and seconds.
+        stop : bool
+            Whether a callback asked to stop.
+        """
+        start = time.perf_counter()
+        datasets = {"dataset_train": batches, "dataset_valid": valid}
+        torch.manual_seed(_epoch_seed(seed, epoch))
+        batches.shuffle(seed, epoch)
+        self.notify("on_epoch_begin", **datasets)
+        self.train_epoch(batches, learning_rates)
+        if valid is not None:
+            self.validate(valid)
+        self.history.record("seconds", time.perf_counter() - start)
+        self._check_finite()
+        stop = self._stopped_by_callback(datasets)
+        known = self.history[-1]
+        return {name: known[name] for name in RECORDED if name in known}, stop
+
+    def _check_finite(self):
+        if not math.isfinite(self.history[-1, "train_loss"]):
+            raise ValueError(
+                "Training diverged: the loss is not finite after "
+                f"{len(self.history)} epochs. Use a smaller learning_rate than "
+                f"{self.lr}, or look for extreme values among the images."
+            )
+
+    def _stopped_by_callback(self, datasets):
+        """End the epoch; skorch's own callbacks stop training by an interrupt."""
+        try:
+            self.notify("on_epoch_end", **datasets)
+        except KeyboardInterrupt:
+            return True
+        return False
+
+
+def _epoch_seed(seed, epoch):
+    return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint32)[0])
+
+
+class EarlyStopping:
+    """Watch the validation loss, and keep the weights that had the smallest.
+
+    Parameters
+    ----------
+    patience : int
+        Number of epochs without improvement after which to stop.
+    tol : float
+        By how much the loss must fall to count as an improvement.
+    """
+
+    def __init__(self, patience, tol):
+        self.patience = patience
+        self.tol = tol
+        self.n_epochs = 0
+        self.best_loss = self.loss_to_beat = math.inf
+        self.best_epoch = self.last_improvement = 0
+        self.weights = None
+
+    def update(self, loss, module):
+        """Take in the loss of an epoch; tell whether to stop."""
+        if loss < self.best_loss:
+            self.best_loss, self.best_epoch = loss, self.n_epochs
+            self.weights = copy.deepcopy(module.state_dict())
+        if loss < self.loss_to_beat - self.tol:
+            self.loss_to_beat, self.last_improvement = loss, self.n_epochs
+        self.n_epochs += 1
+        return self.n_epochs - self.last_improvement > self.patience
+
+
+def one_cycle(progress):
+    """Rise to the peak in the first 30 % of the steps, then fall to near zero.
+
+    Both along half a cosine, as in [1]_.
+
+    References
+    ----------
+    .. [1] L. N. Smith and N. Topin, "Super-convergence: very fast training of neural
+       networks using large learning rates", 2018.
+    """
+    if progress < 0.3:
+        return cosine_between(1 / 25, 1, progress / 0.3)
+    return cosine_between(1, 1e-4, (progress - 0.3) / 0.7)
+
+
+def cosine_between(start, end, progress):
+    """Go from start to end along half a cosine."""
+    return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2
+
+
+LR_SCHEDULES = {
+    "onecycle": one_cycle,
+    "cosine": lambda progress: cosine_between(1, 0, progress),
+    "constant": lambda progress: 1.0,
+}
+"""From the share of steps already taken to the share of the peak learning rate."""
+
+
+def plan_learning_rates(schedule, peak, n_epochs, n_steps):
+    """Plan the learning rates of all steps, of shape (n_epochs, n_steps)."""
+    progress = np.arange(n_epochs * n_steps) / (n_epochs * n_steps)
+    rates = [peak * LR_SCHEDULES[schedule](share) for share in progress]
+    return np.reshape(rates, (n_epochs, n_steps))
