@@ -6,7 +6,11 @@ import warnings
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
@@ -54,20 +58,30 @@ FITTED = (
     "_seed",
 )
 
-MIN_EPOCHS, MIN_STEPS = 10, 600
-"""What `max_epochs="auto"` trains at the least."""
+MIN_EPOCHS, MAX_EPOCHS, MIN_STEPS = 10, 100, 600
+"""Between which epochs `max_epochs="auto"` makes this many steps."""
 
 PIXELS_PREDICTED = 2**17
 """Aim for the number of pixels, over all channels, in a batch of predictions."""
 
 
-class BaseCNN(CallbackSupportMixin, BaseEstimator):
+class BaseCNN(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
     """A network that is built, trained, asked and pickled."""
 
     def _forget(self):
         """Drop everything that was fitted."""
         for name in FITTED:
             self.__dict__.pop(name, None)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags
 
     @contextlib.contextmanager
     def _all_or_nothing(self, *, keep):
@@ -199,7 +213,8 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         )
         n_epochs = self.max_epochs
         if n_epochs == "auto":
-            n_epochs = max(MIN_EPOCHS, math.ceil(MIN_STEPS / len(train)))
+            n_epochs = math.ceil(MIN_STEPS / len(train))
+            n_epochs = min(max(n_epochs, MIN_EPOCHS), MAX_EPOCHS)
         known = {"X": told[0], "y": told[1], "metadata": {"sample_weight": told[2]}}
         root = begin_fit(self, n_epochs, **known)
         self._train(
@@ -306,7 +321,6 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
             module = build_network(
                 self._network, torch.zeros(n_channels), torch.ones(n_channels)
             )
-        unpack_weights(weights, module, name=name)
         try:
             device = resolve_device(self.device, name=name)
         except ValueError:
@@ -317,6 +331,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
             )
             device = "cpu"
         self.net_ = self._make_net(module, device)
+        unpack_weights(weights, self.net_.module_, name=name)
 
 
 def _shown(record):

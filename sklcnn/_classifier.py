@@ -4,11 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import log_softmax, softmax
-from sklearn.base import (
-    ClassifierMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
+from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._base import OPTIMIZERS, BaseCNN
@@ -22,9 +18,7 @@ from sklcnn._sklearn import (
 from sklcnn.network._net import LR_SCHEDULES, Net
 
 
-class CNNClassifier(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseCNN
-):
+class CNNClassifier(ClassifierMixin, BaseCNN):
     """Convolutional network for image classification.
 
     Blocks of convolution, pooling, batch normalization and ReLU, then fully-connected

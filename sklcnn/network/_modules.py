@@ -118,10 +118,10 @@ def build_convnet(
     *sides, n_inputs = image_shape
     layers = []
     for n_outputs in conv_channels:
+        # what of a kernel only ever lies outside of the image is left out
+        kernel = tuple(min(kernel_size, 2 * side - 1) for side in sides)
         layers.append(
-            nn.Conv2d(
-                n_inputs, n_outputs, kernel_size, padding="same", bias=not batch_norm
-            )
+            nn.Conv2d(n_inputs, n_outputs, kernel, padding="same", bias=not batch_norm)
         )
         window = tuple(pool_size if side // pool_size >= 2 else 1 for side in sides)
         sides = [side // size for side, size in zip(sides, window, strict=True)]
