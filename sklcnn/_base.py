@@ -104,7 +104,7 @@ class BaseCNN(
         return self.net_.module_.last_layer.in_features
 
     def _check_images(self, X, *, reset):
-        """Check images and view them as (n_samples, height, width, n_channels)."""
+        """Check images, whose shape then is `image_shape_` but for a flat view."""
         name = type(self).__name__
         X = check_images(X, estimator=self, reset=reset)
         if reset:
@@ -114,7 +114,7 @@ class BaseCNN(
         else:
             check_image_shape(X.shape, self.image_shape_, name=name)
             warn_if_out_of_range(X, self._pixel_range, name=name)
-        return X.reshape(len(X), *self.image_shape_)
+        return X
 
     def _check_weights(self, sample_weight, labels, classes=None):
         """Check the weights of rows, without and with those of their classes."""
@@ -128,7 +128,9 @@ class BaseCNN(
 
     def _build(self, images, weights):
         """Build the network for these images, and the net that trains it."""
-        self._pixel_range, mean, std = channel_statistics(images, weights)
+        self._pixel_range, mean, std = channel_statistics(
+            images, weights, self.image_shape_
+        )
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._network = {
             "image_shape": self.image_shape_,
@@ -182,6 +184,7 @@ class BaseCNN(
                 targets,
                 weights,
                 part,
+                image_shape=self.image_shape_,
                 batch_size=batch_size,
                 device=self.net_.device,
                 dtype=self.net_.dtype,
@@ -295,7 +298,9 @@ class BaseCNN(
         with torch_threads(self.n_jobs), explained_memory_error(size):
             outputs = [
                 function(net, batch)[:n_rows].to("cpu", net.dtype)
-                for batch, n_rows in padded_batches(images, size, net.device)
+                for batch, n_rows in padded_batches(
+                    images, size, image_shape=self.image_shape_, device=net.device
+                )
             ]
         return torch.cat(outputs).numpy()
 

@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from sklcnn._pixels import pixel_scale
 from sklcnn._sklearn import check_feature_names
-from sklcnn.images._pixels import pixel_scale
 
 MIN_FEATURES_TO_WARN = 64
 

@@ -11,8 +11,8 @@ ROOT = Path(sklcnn.__file__).parent
 
 FLOORS = [
     "_sklearn",
+    "_pixels",
     "_validation",
-    "images._pixels",
     "images._lazy",
     "images",
     "network._modules",

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from sklcnn.images._pixels import pixel_scale
+from sklcnn._pixels import pixel_scale
 
 PIXELS_READ = 2**20
 """How many pixels are made floats at a time where all training images are read."""
@@ -29,7 +29,7 @@ class Batches:
 
     Parameters
     ----------
-    images : array or lazy images of shape (n_samples, height, width, n_channels)
+    images : array or lazy images of shape (n_samples, ...)
         Where the rows are read from.
     targets : ndarray of shape (n_samples,)
         Class numbers.
@@ -37,6 +37,8 @@ class Batches:
         Weights of the rows.
     rows : ndarray of shape (n_rows,)
         The rows that belong to this pass.
+    image_shape : tuple of three ints
+        Height, width and number of channels.
     batch_size : int
         Largest number of rows in a batch. The batches of an epoch differ by one row at
         most, so no small last batch disturbs normalization.
@@ -46,8 +48,11 @@ class Batches:
         The dtype of the weights in the loss.
     """
 
-    def __init__(self, images, targets, weights, rows, *, batch_size, device, dtype):
+    def __init__(
+        self, images, targets, weights, rows, *, image_shape, batch_size, device, dtype
+    ):
         self.images = images
+        self.image_shape = image_shape
         self.rows = rows
         self.batch_size = batch_size
         self.device = device
@@ -67,15 +72,20 @@ class Batches:
         for rows in np.array_split(self.order, len(self)):
             index = torch.as_tensor(rows, device=self.device)
             yield Batch(
-                to_device(self.images[rows], self.device),
+                to_device(read(self.images, rows, self.image_shape), self.device),
                 self.targets[index],
                 self.weights[index],
             )
 
 
+def read(images, rows, image_shape):
+    """Read rows of images as an array of shape (n, height, width, n_channels)."""
+    return np.asarray(images[rows]).reshape(-1, *image_shape)
+
+
 def to_device(images, device):
     """Move an array of images to a device, in its own dtype where torch has that."""
-    images = np.ascontiguousarray(images)
+    images = np.require(images, requirements=["C", "W"])
     if not images.dtype.isnative:
         images = images.astype(images.dtype.newbyteorder("="))
     if images.dtype.kind == "u" and images.itemsize > 2:
@@ -88,7 +98,7 @@ def to_device(images, device):
     return tensor.to(device)
 
 
-def padded_batches(images, size, device):
+def padded_batches(images, size, *, image_shape, device):
     """Cut images into batches of one fixed size, the last padded with zeros.
 
     The same size always means the same kernels, so that what is computed for a row
@@ -102,7 +112,7 @@ def padded_batches(images, size, device):
         How many of them are not padding.
     """
     for start in range(0, len(images), size):
-        batch = np.asarray(images[start : start + size])
+        batch = read(images, slice(start, start + size), image_shape)
         n_rows = len(batch)
         if n_rows < size:
             padding = np.zeros((size - n_rows, *batch.shape[1:]), batch.dtype)
@@ -110,15 +120,17 @@ def padded_batches(images, size, device):
         yield to_device(batch, device), n_rows
 
 
-def channel_statistics(images, weights):
+def channel_statistics(images, weights, image_shape):
     """Compute range, mean and standard deviation of the pixels, block by block.
 
     Parameters
     ----------
-    images : array or lazy images of shape (n_samples, height, width, n_channels)
+    images : array or lazy images of shape (n_samples, ...)
         The images.
     weights : ndarray of shape (n_samples,)
         How much they count; those of weight 0 are not read.
+    image_shape : tuple of three ints
+        Height, width and number of channels.
 
     Returns
     -------
@@ -137,9 +149,9 @@ def channel_statistics(images, weights):
     total, shift = 0.0, None
     sums = squares = 0.0
     scale = pixel_scale(np.dtype(images.dtype))
-    n_rows_read = max(1, PIXELS_READ // max(1, math.prod(images.shape[1:])))
+    n_rows_read = max(1, PIXELS_READ // max(1, math.prod(image_shape)))
     for block in np.array_split(rows, -(-len(rows) // n_rows_read)):
-        pixels = np.asarray(images[block]).astype(np.float64)
+        pixels = read(images, block, image_shape).astype(np.float64)
         pixels *= scale
         low, high = min(low, pixels.min()), max(high, pixels.max())
         if shift is None:

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from sklcnn.images._pixels import pixel_scale
+from sklcnn._pixels import pixel_scale
 
 
 class Standardize(nn.Module):
