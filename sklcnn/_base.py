@@ -20,6 +20,7 @@ from sklcnn._sklearn import CallbackSupportMixin, begin_epoch, begin_fit, end_ta
 from sklcnn._validation import (
     check_image_shape,
     check_images,
+    check_sizes,
     resolve_image_shape,
     warn_if_out_of_range,
 )
@@ -106,6 +107,8 @@ class BaseCNN(
     def _check_images(self, X, *, reset):
         """Check images, whose shape then is `image_shape_` but for a flat view."""
         name = type(self).__name__
+        if reset:
+            check_sizes(self.image_shape, (2, 3), "image_shape", name=name)
         X = check_images(X, estimator=self, reset=reset)
         if reset:
             self.image_shape_ = resolve_image_shape(
@@ -128,6 +131,10 @@ class BaseCNN(
 
     def _build(self, images, weights):
         """Build the network for these images, and the net that trains it."""
+        for parameter in ("conv_channels", "hidden_units"):
+            check_sizes(
+                getattr(self, parameter), None, parameter, name=type(self).__name__
+            )
         self._pixel_range, mean, std = channel_statistics(
             images, weights, self.image_shape_
         )
@@ -142,6 +149,11 @@ class BaseCNN(
         with seeded(self._seed, device):
             self.net_ = self._make_net(build_network(self._network, mean, std), device)
         self.history_ = []
+
+    def _build_on(self):
+        """Go on with the network at hand, with the parameters as they are now."""
+        device = resolve_device(self.device, name=type(self).__name__)
+        self.net_ = self._make_net(self.net_.module_, device)
 
     def _make_net(self, module, device):
         """Put a network on its device, in its number format, into a skorch net."""
@@ -272,6 +284,7 @@ class BaseCNN(
                     seed=self._seed,
                     learning_rates=rates[epoch],
                 )
+                self._check_finite(record["train_loss"])
                 self.history_.append(record)
                 self.n_iter_ = len(self.history_)
                 self.best_epoch_ = self.n_iter_ - 1
@@ -285,6 +298,14 @@ class BaseCNN(
         if valid is not None:
             self.best_epoch_ = first + watch.best_epoch
             net.module_.load_state_dict(watch.weights)
+
+    def _check_finite(self, loss):
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"Training diverged: the loss is not finite after "
+                f"{len(self.history_) + 1} epochs. Use a smaller learning_rate than "
+                f"{self.learning_rate:g}, or look for extreme values in X."
+            )
 
     @torch.inference_mode()
     def _forward(self, X, function):

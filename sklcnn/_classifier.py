@@ -295,6 +295,8 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
             targets = encode_labels(labels, self.classes_, given)
             if reset:
                 self._build(images, weights)
+            else:
+                self._build_on()
             self._fit(images, targets, weights, told=(X, y, sample_weight))
         return self
 

@@ -1,5 +1,7 @@
 """Labels and weights: from what users give to class numbers and floats."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
@@ -112,6 +114,10 @@ def _check_class_weight(class_weight, classes):
             f"class_weight names classes that y does not have: {unknown}. The classes "
             f"are {list(classes)}."
         )
-    wrong = {label: w for label, w in class_weight.items() if not 0 <= w < np.inf}
+    wrong = {
+        label: weight
+        for label, weight in class_weight.items()
+        if not isinstance(weight, Real) or not 0 <= weight < np.inf
+    }
     if wrong:
         raise ValueError(f"class_weight must be finite and not negative. Got {wrong}.")

@@ -3,7 +3,7 @@
 import math
 import os
 import warnings
-from numbers import Number
+from numbers import Integral, Number
 
 import numpy as np
 from sklearn.utils import check_array
@@ -120,6 +120,36 @@ def resolve_image_shape(shape, image_shape=None, *, name):
             f"shape with image_shape={found}."
         )
     return found
+
+
+def check_sizes(sizes, lengths, parameter, *, name):
+    """Check a parameter that is a sequence of positive whole numbers.
+
+    Parameters
+    ----------
+    sizes : sequence of int or None
+        The value of the parameter.
+    lengths : tuple of int or None
+        How many numbers there may be; None is any number.
+    parameter, name : str
+        Names of the parameter and the estimator, for messages.
+
+    Raises
+    ------
+    ValueError
+        If `sizes` is anything else.
+    """
+    if sizes is None:
+        return
+    valid = not isinstance(sizes, str) and all(
+        isinstance(size, Integral) and size > 0 for size in sizes
+    )
+    if not valid or (lengths and len(sizes) not in lengths):
+        count = f" of length {' or '.join(map(str, lengths))}" if lengths else ""
+        raise ValueError(
+            f"The {parameter!r} parameter of {name} must be a sequence{count} of "
+            f"positive integers. Got {sizes!r} instead."
+        )
 
 
 def check_image_shape(shape, image_shape, *, name):

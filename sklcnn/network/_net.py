@@ -151,18 +151,9 @@ class Net(NeuralNetClassifier):
         if valid is not None:
             self.validate(valid)
         self.history.record("seconds", time.perf_counter() - start)
-        self._check_finite()
         stop = self._stopped_by_callback(datasets)
         known = self.history[-1]
         return {name: known[name] for name in RECORDED if name in known}, stop
-
-    def _check_finite(self):
-        if not math.isfinite(self.history[-1, "train_loss"]):
-            raise ValueError(
-                "Training diverged: the loss is not finite after "
-                f"{len(self.history)} epochs. Use a smaller learning_rate than "
-                f"{self.lr}, or look for extreme values among the images."
-            )
 
     def _stopped_by_callback(self, datasets):
         """End the epoch; skorch's own callbacks stop training by an interrupt."""
