@@ -85,17 +85,24 @@ class BaseCNN(
         return tags
 
     @contextlib.contextmanager
-    def _all_or_nothing(self, *, keep):
-        """Leave nothing behind that looks fitted where fitting fails."""
-        if not keep:
-            self._forget()
-        trained = self.n_iter_ if self.__sklearn_is_fitted__() else 0
+    def _all_or_nothing(self):
+        """Leave nothing behind that looks fitted where something fails."""
         try:
             yield
         except BaseException:
-            if len(getattr(self, "history_", [])) != trained or not trained:
-                self._forget()
+            self._forget()
             raise
+
+    @contextlib.contextmanager
+    def _fitting(self, *, anew):
+        """Start anew or go on, and keep what was fitted unless training changed it."""
+        if anew:
+            self._forget()
+        if self.__sklearn_is_fitted__():
+            yield
+        else:
+            with self._all_or_nothing():
+                yield
 
     def __sklearn_is_fitted__(self):
         return "net_" in self.__dict__
@@ -169,6 +176,7 @@ class BaseCNN(
             optimizer["optimizer__nesterov"] = self.nesterov and self.momentum > 0
         return Net(
             module,
+            classes=range(self._network["n_classes"]),
             dtype=dtype,
             autocast=(train_bfloat16, bfloat16),
             label_smoothing=self.label_smoothing,
@@ -270,6 +278,7 @@ class BaseCNN(
         rates = plan_learning_rates(schedule, self.learning_rate, n_epochs, len(train))
         net.notify("on_train_begin", X=None, y=None)
         with (
+            self._all_or_nothing(),
             tqdm(total=n_epochs, disable=not self.verbose, unit="epoch") as progress,
             torch_threads(self.n_jobs),
             seeded(self._seed, net.device),

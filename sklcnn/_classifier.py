@@ -285,7 +285,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         MemoryError
             If a GPU has no room for a batch.
         """
-        with self._all_or_nothing(keep=self.warm_start):
+        with self._fitting(anew=not self.warm_start):
             reset = not self.__sklearn_is_fitted__()
             images = self._check_images(X, reset=reset)
             labels = check_labels(images, y, name=type(self).__name__)
@@ -320,9 +320,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         self : CNNClassifier
             The classifier.
         """
-        with self._all_or_nothing(keep=True):
-            if not self.__sklearn_is_fitted__():
-                self._forget()
+        with self._fitting(anew=not self.__sklearn_is_fitted__()):
             first = check_partial_fit_first_call(self, classes)
             images = self._check_images(X, reset=first)
             labels = check_labels(images, y, name=type(self).__name__)

@@ -23,6 +23,8 @@ def check_labels(X, y, *, name):
     ValueError
         If `y` is missing, not one-dimensional, continuous, has missing values or
         another length than `X`.
+    TypeError
+        If some labels are strings and some are not.
     """
     if y is None:
         raise ValueError(
@@ -30,8 +32,8 @@ def check_labels(X, y, *, name):
         )
     y = column_or_1d(y, warn=True)
     assert_all_finite(y, input_name="y", estimator_name=name)
-    if y.dtype == object and any(label is None for label in y):
-        raise ValueError(f"Input y contains None. {name} needs a label for each image.")
+    if y.dtype == object:
+        _check_kinds({type(label) for label in y}, name)
     if len(X) != len(y) and len(y) == 1:
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: {len(X)} and "
@@ -40,6 +42,17 @@ def check_labels(X, y, *, name):
     check_consistent_length(X, y)
     check_classification_targets(y)
     return y
+
+
+def _check_kinds(kinds, name):
+    if type(None) in kinds:
+        raise ValueError(f"Input y contains None. {name} needs a label for each image.")
+    if any(issubclass(kind, str) for kind in kinds) and len(kinds) > 1:
+        raise TypeError(
+            f"{name} needs labels that are uniformly strings or numbers. Got "
+            f"{sorted(kind.__name__ for kind in kinds)}. Make them strings: "
+            "`y.astype(str)`."
+        )
 
 
 def find_classes(y, sample_weight):

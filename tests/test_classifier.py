@@ -1,9 +1,7 @@
 """What goes into the classifier, and what comes out."""
 
-import copy
 import warnings
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -281,26 +279,3 @@ def test_asking_before_fitting_is_an_error(tiny, noise):
     for method in ("predict", "predict_proba", "decision_function", "transform"):
         with pytest.raises(NotFittedError):
             getattr(tiny, method)(noise[0])
-
-
-def test_copies_are_independent(tiny, noise):
-    """Training a copy on does not change the original."""
-    X, y = noise
-    model = tiny.fit(X, y)
-    before = model.predict_proba(X)
-
-    copy.deepcopy(model).partial_fit(X, y)
-    copy.copy(model).partial_fit(X, y)
-
-    assert_array_equal(model.predict_proba(X), before)
-
-
-def test_joblib_loads_as_a_memory_map(tiny, noise, tmp_path):
-    """A model that joblib dumped can be loaded as a memory map."""
-    X, y = noise
-    model = tiny.fit(X, y)
-    joblib.dump(model, tmp_path / "model.joblib")
-
-    loaded = joblib.load(tmp_path / "model.joblib", mmap_mode="r")
-
-    assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))

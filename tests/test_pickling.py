@@ -1,0 +1,94 @@
+"""A fitted classifier as plain arrays: pickles, copies, and what damages them."""
+
+import copy
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+
+from sklcnn import CNNClassifier
+
+
+def test_pickle_is_small_and_plain(digits):
+    """A pickle holds little more than the weights, and predicts the same."""
+    X, y = digits
+    model = CNNClassifier(max_epochs=1, random_state=0).fit(X, y)
+    n_bytes = sum(p.numel() * 4 for p in model.net_.module_.parameters())
+
+    data = pickle.dumps(model)
+
+    assert len(data) < 1.2 * n_bytes + 20_000
+    assert b"torch" not in data
+    loaded = pickle.loads(data)
+    assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert loaded.partial_fit(X, y).n_iter_ == 2
+
+
+def test_damaged_pickle_is_an_error(tiny, noise):
+    """A flipped bit, a lost or a misshapen weight is told, not predicted with."""
+    state = pickle.dumps(tiny.fit(*noise).__getstate__())
+    flipped, lost, misshapen = (pickle.loads(state) for _ in range(3))
+    name = "body.0.weight"
+    flipped["_weights"]["weights"][name].view(np.uint8).flat[5] ^= 1
+    del lost["_weights"]["weights"][name]
+    misshapen["_weights"]["weights"][name] = np.zeros((1, 1), np.float32)
+
+    for damaged in (flipped, lost, misshapen):
+        with pytest.raises(ValueError, match="The saved CNNClassifier is damaged"):
+            CNNClassifier().__setstate__(damaged)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_model_made_for_a_gpu_loads_without_one(tiny, noise):
+    """What was trained with device="cuda" predicts on a CPU, with a warning."""
+    X, y = noise
+    model = tiny.fit(X, y)
+    state = model.__getstate__()
+    state["device"] = "cuda"
+    loaded = CNNClassifier()
+
+    with pytest.warns(UserWarning, match="made for device='cuda', which is not here"):
+        loaded.__setstate__(state)
+
+    assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert loaded.device == "cuda"
+
+
+def test_unfitted_classifier_is_pickled(tiny):
+    """Parameters alone are pickled too."""
+    loaded = pickle.loads(pickle.dumps(tiny))
+
+    assert loaded.get_params() == tiny.get_params()
+    assert not loaded.__sklearn_is_fitted__()
+
+
+def test_hashing_does_not_depend_on_training(tiny):
+    """Joblib gives equal classifiers the same hash."""
+    assert joblib.hash(tiny) == joblib.hash(clone(tiny))
+
+
+def test_copies_are_independent(tiny, noise):
+    """Training a copy on does not change the original."""
+    X, y = noise
+    model = tiny.fit(X, y)
+    before = model.predict_proba(X)
+
+    copy.deepcopy(model).partial_fit(X, y)
+    copy.copy(model).partial_fit(X, y)
+
+    assert_array_equal(model.predict_proba(X), before)
+
+
+def test_joblib_loads_as_a_memory_map(tiny, noise, tmp_path):
+    """A model that joblib dumped can be loaded as a memory map."""
+    X, y = noise
+    model = tiny.fit(X, y)
+    joblib.dump(model, tmp_path / "model.joblib")
+
+    loaded = joblib.load(tmp_path / "model.joblib", mmap_mode="r")
+
+    assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
