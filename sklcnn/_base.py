@@ -33,10 +33,8 @@ from sklcnn.network._hardware import (
     trains_fast_in_bfloat16,
 )
 from sklcnn.network._modules import build_network
-from sklcnn.network._net import EarlyStopping, Net, plan_learning_rates
+from sklcnn.network._net import OPTIMIZERS, EarlyStopping, Net, plan_learning_rates
 from sklcnn.network._state import pack_weights, unpack_weights
-
-OPTIMIZERS = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
 
 CONVNET_PARAMETERS = (
     "conv_channels",

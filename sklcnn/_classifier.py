@@ -1,21 +1,15 @@
 """The classifier."""
 
-from numbers import Integral, Real
-
 import numpy as np
 from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sklcnn._base import OPTIMIZERS, BaseCNN
+from sklcnn._base import BaseCNN
 from sklcnn._labels import check_labels, encode_labels, find_classes
-from sklcnn._sklearn import (
-    Interval,
-    StrOptions,
-    check_partial_fit_first_call,
-    fit_context,
-)
-from sklcnn.network._net import LR_SCHEDULES, Net
+from sklcnn._parameters import CONSTRAINTS
+from sklcnn._sklearn import check_partial_fit_first_call, fit_context
+from sklcnn.network._net import Net
 
 
 class CNNClassifier(ClassifierMixin, BaseCNN):
@@ -150,49 +144,13 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
     >>> from sklearn.datasets import load_digits
     >>> from sklcnn import CNNClassifier
     >>> digits = load_digits()
-    >>> X, y = digits.images[:200], digits.target[:200]
-    >>> model = CNNClassifier(max_epochs=5, random_state=0).fit(X, y)
-    >>> model.predict(digits.images[200:203])
-    array([1, 2, 3])
+    >>> X, y = digits.images[:300], digits.target[:300]
+    >>> model = CNNClassifier(random_state=0).fit(X[:200], y[:200])
+    >>> model.score(X[200:], y[200:]) > 0.9
+    True
     """
 
-    _parameter_constraints: dict = {
-        "image_shape": ["array-like", None],
-        "network": [StrOptions({"convnet"}), callable],
-        "conv_channels": ["array-like"],
-        "kernel_size": [Interval(Integral, 1, None, closed="left")],
-        "pool_size": [Interval(Integral, 1, None, closed="left")],
-        "hidden_units": ["array-like"],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "batch_norm": ["boolean"],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-        "optimizer": [StrOptions(set(OPTIMIZERS))],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "momentum": [Interval(Real, 0, 1, closed="left")],
-        "nesterov": ["boolean"],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
-        "batch_size": [
-            Interval(Integral, 1, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
-        "max_epochs": [
-            Interval(Integral, 1, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "device": [str],
-        "precision": [StrOptions({"auto", "float32", "bfloat16", "float64"})],
-        "n_jobs": [Integral, None],
-        "warm_start": ["boolean"],
-        "callbacks": [list, tuple, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
+    _parameter_constraints: dict = CONSTRAINTS
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ FLOORS = [
     "network._state",
     "network",
     "_labels",
+    "_parameters",
     "_base",
     "_classifier",
     "",

@@ -9,6 +9,8 @@ import torch
 from skorch import NeuralNetClassifier
 from torch import nn
 
+OPTIMIZERS = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
+
 RECORDED = ("train_loss", "valid_loss", "valid_accuracy", "learning_rate", "seconds")
 
 
