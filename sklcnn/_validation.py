@@ -191,7 +191,7 @@ def check_image_shape(shape, image_shape, *, name):
 def warn_if_out_of_range(X, pixel_range, *, name):
     """Warn about pixels whose range is far from that of the training images.
 
-    Far is: beyond it by more than twice its width, or (for what is not constant) less
+    Far is: beyond it by more than ten times its width, or (for what is not constant) less
     than a hundredth as wide.
 
     Parameters
@@ -209,7 +209,7 @@ def warn_if_out_of_range(X, pixel_range, *, name):
     low, high = float(X.min()) * scale, float(X.max()) * scale
     width = pixel_range[1] - pixel_range[0]
     beyond = max(pixel_range[0] - low, high - pixel_range[1])
-    if beyond > 2 * width or 0 < high - low < width / 100:
+    if beyond > 10 * width or 0 < high - low < width / 100:
         warnings.warn(
             f"{name} was fitted on pixels from {pixel_range[0]:g} to "
             f"{pixel_range[1]:g} and got pixels from {low:g} to {high:g} (uint8 and "
