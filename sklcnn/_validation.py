@@ -191,8 +191,8 @@ def check_image_shape(shape, image_shape, *, name):
 def warn_if_out_of_range(X, pixel_range, *, name):
     """Warn about pixels whose range is far from that of the training images.
 
-    Far is: beyond it by more than ten times its width, or (for what is not constant) less
-    than a hundredth as wide.
+    Far is: beyond it by more than ten times its width, or (for what is not constant)
+    less than a hundredth as wide.
 
     Parameters
     ----------

@@ -1,0 +1,104 @@
+"""Untuned accuracy of the defaults, beside SVC and MLPClassifier.
+
+Run ``python -m tests.benchmarks.accuracy [--data FOLDER] [--full]``; --full adds the
+training on all 60,000 images of Fashion-MNIST, about five CPU minutes.
+"""
+
+import time
+from functools import partial
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+from sklearn.svm import SVC
+
+from sklcnn import CNNClassifier
+from tests.benchmarks._data import argument_parser, fashion_mnist
+
+MODELS = {
+    "CNNClassifier": CNNClassifier(random_state=0),
+    "SVC(C=10)": make_pipeline(MinMaxScaler(), SVC(C=10)),
+    "MLPClassifier": make_pipeline(
+        MinMaxScaler(), MLPClassifier(max_iter=1000, random_state=0)
+    ),
+}
+
+
+def images_for(model, X):
+    """Give images as they are to the CNN, and flat to everything else."""
+    return X if isinstance(model, CNNClassifier) else X.reshape(len(X), -1)
+
+
+def digits_in_folds(model):
+    """Cross-validate on the digits, in five shuffled folds."""
+    digits = load_digits()
+    cv = StratifiedKFold(5, shuffle=True, random_state=0)
+    X = images_for(model, digits.images)
+    return cross_val_score(model, X, digits.target, cv=cv)
+
+
+def few_digits(model, n=200):
+    """Train on a few digits and test on the rest, five times."""
+    digits = load_digits()
+    scores = []
+    for seed in range(5):
+        X, X_test, y, y_test = train_test_split(
+            images_for(model, digits.images),
+            digits.target,
+            train_size=n,
+            stratify=digits.target,
+            random_state=seed,
+        )
+        scores.append(clone(model).fit(X, y).score(X_test, y_test))
+    return np.array(scores)
+
+
+def fashion(model, n, n_repeats, data):
+    """Train on some images of Fashion-MNIST and test on its test set."""
+    X, y, X_test, y_test = data
+    scores = []
+    for seed in range(n_repeats):
+        rows = np.random.default_rng(seed).permutation(len(X))[:n]
+        fitted = clone(model).fit(images_for(model, X[rows]), y[rows])
+        scores.append(fitted.score(images_for(model, X_test), y_test))
+    return np.array(scores)
+
+
+def main():
+    """Print the table."""
+    parser = argument_parser("Untuned accuracy beside SVC and MLPClassifier")
+    parser.add_argument("--full", action="store_true", help="train on all 60,000 too")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    data = fashion_mnist(options.data)
+    tasks = {
+        "digits, 5 folds": digits_in_folds,
+        "200 digits": few_digits,
+        "2,000 Fashion-MNIST": partial(fashion, n=2000, n_repeats=3, data=data),
+    }
+    if options.full:
+        tasks["60,000 Fashion-MNIST"] = partial(
+            fashion, n=60_000, n_repeats=1, data=data
+        )
+    print(f"{'task':22}{'model':16}{'accuracy':>10}{'spread':>9}{'CPU s':>8}")
+    for task, evaluate in tasks.items():
+        for name, model in MODELS.items():
+            if task.startswith("60,000") and name != "CNNClassifier":
+                continue
+            start = time.process_time()
+            scores = evaluate(model)
+            seconds = time.process_time() - start
+            print(
+                f"{task:22}{name:16}{scores.mean():10.4f}{scores.std():9.4f}"
+                f"{seconds:8.0f}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
