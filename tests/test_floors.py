@@ -19,6 +19,7 @@ FLOORS = [
     "preprocessing._mixed",
     "preprocessing._base",
     "preprocessing._resize",
+    "preprocessing._geometric",
     "preprocessing",
     "network._modules",
     "network._batches",
