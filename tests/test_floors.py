@@ -20,6 +20,7 @@ FLOORS = [
     "preprocessing._base",
     "preprocessing._resize",
     "preprocessing._geometric",
+    "preprocessing._color",
     "preprocessing",
     "network._modules",
     "network._batches",

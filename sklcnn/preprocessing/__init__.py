@@ -1,11 +1,14 @@
 """Steps that change images without chance, the same in `fit` and `predict`."""
 
+from sklcnn.preprocessing._color import EqualizeHistogram, Grayscale
 from sklcnn.preprocessing._geometric import CenterCrop, Flip, Rotate
 from sklcnn.preprocessing._resize import Rescale, Resize
 
 __all__ = [
     "CenterCrop",
+    "EqualizeHistogram",
     "Flip",
+    "Grayscale",
     "Rescale",
     "Resize",
     "Rotate",
