@@ -21,6 +21,7 @@ FLOORS = [
     "preprocessing._resize",
     "preprocessing._geometric",
     "preprocessing._color",
+    "preprocessing._denoise",
     "preprocessing",
     "network._modules",
     "network._batches",

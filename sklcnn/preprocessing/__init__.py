@@ -1,11 +1,13 @@
 """Steps that change images without chance, the same in `fit` and `predict`."""
 
 from sklcnn.preprocessing._color import EqualizeHistogram, Grayscale
+from sklcnn.preprocessing._denoise import Denoise
 from sklcnn.preprocessing._geometric import CenterCrop, Flip, Rotate
 from sklcnn.preprocessing._resize import Rescale, Resize
 
 __all__ = [
     "CenterCrop",
+    "Denoise",
     "EqualizeHistogram",
     "Flip",
     "Grayscale",
