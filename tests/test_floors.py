@@ -22,6 +22,7 @@ FLOORS = [
     "preprocessing._geometric",
     "preprocessing._color",
     "preprocessing._denoise",
+    "preprocessing._function",
     "preprocessing",
     "network._modules",
     "network._batches",

@@ -2,6 +2,7 @@
 
 from sklcnn.preprocessing._color import EqualizeHistogram, Grayscale
 from sklcnn.preprocessing._denoise import Denoise
+from sklcnn.preprocessing._function import ImageFunction
 from sklcnn.preprocessing._geometric import CenterCrop, Flip, Rotate
 from sklcnn.preprocessing._resize import Rescale, Resize
 
@@ -11,6 +12,7 @@ __all__ = [
     "EqualizeHistogram",
     "Flip",
     "Grayscale",
+    "ImageFunction",
     "Rescale",
     "Resize",
     "Rotate",
