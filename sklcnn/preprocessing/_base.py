@@ -16,6 +16,7 @@ from sklcnn.images._mapped import MappedImages, read_rows
 from sklcnn.preprocessing._mixed import images_of_mixed_sizes
 
 PARTS_PER_JOB = 4
+READ_AT_ONCE = 256
 
 
 class BasePreprocessing(TransformerMixin, BaseEstimator):
@@ -44,8 +45,8 @@ class BasePreprocessing(TransformerMixin, BaseEstimator):
         self : object
             The fitted step.
         """
-        X = self._check(without_draws(X, self), reset=True)
-        self._apply(self._first_image(X))
+        X, self.image_shape_ = self._check(without_draws(X, self), reset=True)
+        self._apply(first_image(X, self.image_shape_))
         return self
 
     def transform(self, X):
@@ -65,13 +66,14 @@ class BasePreprocessing(TransformerMixin, BaseEstimator):
             row of pixels), and as (n_samples, height, width) elsewhere.
         """
         check_is_fitted(self)
-        X = self._check(without_draws(X, self), reset=False)
+        X, image_shape = self._check(without_draws(X, self), reset=False)
+        self._check_shape(image_shape)
         if isinstance(X, list):
             return np.stack([self._apply(image[np.newaxis])[0] for image in X])
         if is_lazy(X):
-            return self._transform_lazy(X)
+            return self._transform_lazy(X, image_shape)
         if X.ndim == 2:
-            return flat_where_readable(self._apply(self._unflatten(X)))
+            return flat_where_readable(self._apply(unflatten(X, image_shape)))
         return self._apply(X)
 
     def fit_transform(self, X, y=None):
@@ -109,23 +111,19 @@ class BasePreprocessing(TransformerMixin, BaseEstimator):
         return np.stack(images)
 
     def _check(self, X, *, reset):
-        """Make an array, lazy images or a list of arrays of `X`, as in `fit`."""
+        """Make an array, lazy images or a list of arrays of `X`, and find its shape."""
         name = type(self).__name__
         images = images_of_mixed_sizes(X, name) if self._takes_mixed_sizes else None
-        if images is None:
-            X = check_images(X, estimator=self, reset=reset)
-            shape = resolve_image_shape(X.shape, name=name)
-        else:
+        if images is not None:
             X = [
                 check_images(image[np.newaxis], estimator=self, reset=reset)[0]
                 for image in images
             ]
-            shape = (None, None, 1 if X[0].ndim == 2 else X[0].shape[2])
-        if reset:
-            self.image_shape_ = shape
-        else:
-            self._check_shape(shape)
-        return X
+            return X, (None, None, 1 if X[0].ndim == 2 else X[0].shape[2])
+        X = check_images(X, estimator=self, reset=reset)
+        if not reset and has_pixels_of(X, self.image_shape_):
+            return X, self.image_shape_
+        return X, resolve_image_shape(X.shape, name=name)
 
     def _check_shape(self, shape):
         """Compare the shape of images with that of the images in `fit`."""
@@ -143,23 +141,37 @@ class BasePreprocessing(TransformerMixin, BaseEstimator):
                 "example with Resize."
             )
 
-    def _first_image(self, X):
-        if isinstance(X, list):
-            return X[0][np.newaxis]
-        if is_lazy(X):
-            return read_rows(X, np.zeros(1, dtype=np.intp))
-        return self._unflatten(X[:1]) if X.ndim == 2 else X[:1]
-
-    def _transform_lazy(self, X):
+    def _transform_lazy(self, X, image_shape):
         # a copy, so that a later set_params changes nothing that was already promised
         function = copy.copy(self)._apply
-        first = function(self._first_image(X))
-        if first.ndim not in (3, 4):
-            return function(np.asarray(X))
-        return MappedImages(X, function, shape=first.shape[1:], dtype=first.dtype)
+        first = function(first_image(X, image_shape))
+        mapped = MappedImages(X, function, shape=first.shape[1:], dtype=first.dtype)
+        if mapped.ndim in (3, 4):
+            return mapped
+        starts = range(0, len(mapped), READ_AT_ONCE)
+        return np.concatenate([mapped[i : i + READ_AT_ONCE] for i in starts])
 
-    def _unflatten(self, X):
-        return X.reshape(len(X), *self.image_shape_[:2])
+
+def first_image(X, image_shape):
+    """Take the first image of checked `X`, as a batch of one."""
+    if isinstance(X, list):
+        return X[0][np.newaxis]
+    if is_lazy(X):
+        return read_rows(X, np.zeros(1, dtype=np.intp))
+    return unflatten(X[:1], image_shape) if X.ndim == 2 else X[:1]
+
+
+def has_pixels_of(X, image_shape):
+    """Tell whether `X` holds flat images with as many pixels as those of a shape."""
+    return (
+        X.ndim == 2 and None not in image_shape and X.shape[1] == math.prod(image_shape)
+    )
+
+
+def unflatten(X, image_shape):
+    """View flat images as images, gray ones without a channel axis."""
+    shape = image_shape[:2] if image_shape[2] == 1 else image_shape
+    return X.reshape(len(X), *shape)
 
 
 def apply_to_each(function, images):

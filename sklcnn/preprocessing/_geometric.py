@@ -38,7 +38,7 @@ class CenterCrop(BasePreprocessing):
 
     See Also
     --------
-    Resize : Bring images to one size, with ``how="crop"`` from the middle.
+    Resize : Bring images to one size, with ``aspect="crop"`` from the middle.
 
     Examples
     --------

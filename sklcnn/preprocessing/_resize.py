@@ -27,7 +27,7 @@ class Resize(BasePreprocessing):
     ----------
     size : int or tuple of (int, int), default=(64, 64)
         Height and width of the images that come out. A number is both.
-    how : {"pad", "crop", "stretch"}, default="pad"
+    aspect : {"pad", "crop", "stretch"}, default="pad"
         How an image of another aspect ratio fits into `size`:
 
         - "pad" shows the whole image, in the middle, and fills up the sides;
@@ -78,32 +78,32 @@ class Resize(BasePreprocessing):
 
     _parameter_constraints: dict = {
         "size": [Interval(Integral, 1, None, closed="left"), tuple, list],
-        "how": [StrOptions({"pad", "crop", "stretch"})],
+        "aspect": [StrOptions({"pad", "crop", "stretch"})],
         "mode": [StrOptions({"constant", "edge", "symmetric", "reflect"})],
         "cval": [Real],
     }
 
-    def __init__(self, size=(64, 64), *, how="pad", mode="constant", cval=0):
+    def __init__(self, size=(64, 64), *, aspect="pad", mode="constant", cval=0):
         self.size = size
-        self.how = how
+        self.aspect = aspect
         self.mode = mode
         self.cval = cval
 
     def _apply(self, images):
         height, width = as_size(self.size, type(self).__name__)
         cval = check_fill_value(self.cval, images.dtype, type(self).__name__)
-        if self.how != "stretch":
+        if self.aspect != "stretch":
             images = resize_images(images, *self._inner_size(images, height, width))
-        if self.how == "crop":
+        if self.aspect == "crop":
             return crop_center(images, height, width)
-        if self.how == "pad":
+        if self.aspect == "pad":
             return pad_center(images, height, width, mode=self.mode, cval=cval)
         return resize_images(images, height, width)
 
     def _inner_size(self, images, height, width):
         """Size of the resized images before they are padded or cropped."""
         rows, columns = images.shape[1:3]
-        pick = min if self.how == "pad" else max
+        pick = min if self.aspect == "pad" else max
         scale = pick(height / rows, width / columns)
         if scale == height / rows:
             return height, max(1, round(columns * scale))

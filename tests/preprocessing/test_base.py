@@ -180,6 +180,27 @@ def test_row_of_pixels_stays_flat_unless_it_reads_as_a_square():
     assert CenterCrop((1, 9)).fit_transform(rows).shape == (2, 1, 9)
 
 
+def test_flat_images_may_follow_images_of_their_shape():
+    """Flat images are taken for what was seen in fit, else for what they seem to be."""
+    images = cutouts(3)
+
+    flipped = Flip().fit(images).transform(images.reshape(3, -1))
+    resized = Resize(4).fit(cutouts(3, channels=False)).transform(np.ones((3, 49)))
+
+    assert_array_equal(flipped, images[:, :, ::-1])
+    assert_array_equal(resized, np.ones((3, 16)))
+
+
+def test_flat_images_of_no_known_shape_warn_once():
+    """The mend is a reshape."""
+    message = "CenterCrop got flat images of 65 features.* `X.reshape"
+
+    with pytest.warns(UserWarning, match=message) as seen:
+        CenterCrop((1, 3)).fit_transform(np.ones((2, 65)))
+
+    assert len(seen) == 1
+
+
 @every_step
 def test_pickled_step_does_the_same(step):
     """Steps travel to other processes, and so do the lazy images they made."""
@@ -278,7 +299,7 @@ def test_images_are_those_of_fit():
         (Resize(0), "'size' parameter of Resize"),
         (Resize((3, 0)), "expects size to be a number of pixels"),
         (Resize((3, 4, 3)), "expects size to be a number of pixels"),
-        (Resize(how="fill"), "'how' parameter of Resize"),
+        (Resize(aspect="fill"), "'aspect' parameter of Resize"),
         (Resize((9, 9), cval=0.5), "can't put cval=0.5 into images of dtype uint8"),
         (Rescale(0), "'scale' parameter of Rescale"),
         (Rescale((1, -1)), "expects scale to be a positive number"),

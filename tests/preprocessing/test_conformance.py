@@ -30,7 +30,7 @@ STEPS = [
     Rescale(),
     Rescale((1, 1.5)),
     Resize((3, 4)),
-    Resize((4, 4), how="crop"),
+    Resize((4, 4), aspect="crop"),
     Rotate(),
     Rotate(30),
 ]

@@ -41,7 +41,7 @@ def test_uint8_equals_pillow(channels, size):
     image = picture(channels)
     images = np.stack([image, image[::-1]])
 
-    resized = Resize(size, how="stretch").fit_transform(images)
+    resized = Resize(size, aspect="stretch").fit_transform(images)
 
     assert_almost_alike(resized[0], resize_with_pillow(image, *size))
     assert_almost_alike(resized[1], resize_with_pillow(image[::-1], *size))
@@ -52,7 +52,7 @@ def test_float32_equals_pillow(size):
     """Floats are resized in their range."""
     image = picture("gray").astype(np.float32) * 10 - 500
 
-    resized = Resize(size, how="stretch").fit_transform(image[np.newaxis])
+    resized = Resize(size, aspect="stretch").fit_transform(image[np.newaxis])
 
     assert_allclose(resized[0], resize_with_pillow(image, *size), atol=2e-3)
 
@@ -62,7 +62,7 @@ def test_enlarging_equals_scikit_image(channels):
     """Where nothing has to be smoothed, scikit-image gives the same."""
     image = picture(channels).astype(float)
 
-    resized = Resize((140, 131), how="stretch").fit_transform(image[np.newaxis])
+    resized = Resize((140, 131), aspect="stretch").fit_transform(image[np.newaxis])
 
     expected = resize(image, (140, 131), order=1, mode="edge", preserve_range=True)
     assert_allclose(resized[0], expected, atol=1e-9)
@@ -82,14 +82,16 @@ def test_shrinking_is_close_to_scikit_image():
 def test_chunks_and_dtypes_give_the_same(dtype, monkeypatch):
     """Images are resized alike in any dtype and one by one."""
     images = (np.stack([picture(3)] * 5) // 2).astype(dtype)
-    step = Resize((20, 20), how="stretch").fit(images)
+    step = Resize((20, 20), aspect="stretch").fit(images)
     resized = step.transform(images)
 
     monkeypatch.setattr("sklcnn.preprocessing._resize.CHUNK_PIXELS", 1)
 
     assert_array_equal(step.transform(images), resized)
     atol = {"bool": 0.5, "float16": 0.1, "float64": 1e-2}.get(dtype, 0.51)
-    expected = Resize((20, 20), how="stretch").fit_transform(images.astype("float32"))
+    expected = Resize((20, 20), aspect="stretch").fit_transform(
+        images.astype("float32")
+    )
     assert_allclose(resized.astype(float), expected, atol=atol)
 
 
@@ -124,18 +126,18 @@ def test_cropping_covers_the_size_from_the_middle():
     """The aspect ratio stays and what stands out is cut off."""
     image = picture(3)
 
-    cropped = Resize((45, 30), how="crop").fit_transform(image[np.newaxis])[0]
+    cropped = Resize((45, 30), aspect="crop").fit_transform(image[np.newaxis])[0]
 
     assert_almost_alike(cropped, resize_with_pillow(image, 45, 60)[:, 15:45])
 
 
-@pytest.mark.parametrize("how", ["pad", "crop", "stretch"])
+@pytest.mark.parametrize("aspect", ["pad", "crop", "stretch"])
 @pytest.mark.parametrize("shape", [(90, 120), (1, 50), (50, 1), (64, 64), (3, 3)])
-def test_every_size_comes_out_as_asked(how, shape):
+def test_every_size_comes_out_as_asked(aspect, shape):
     """Thin, tiny and large images become images of one size."""
     images = np.ones((2, *shape, 3), dtype=np.uint8)
 
-    assert Resize((17, 13), how=how).fit_transform(images).shape == (2, 17, 13, 3)
+    assert Resize((17, 13), aspect=aspect).fit_transform(images).shape == (2, 17, 13, 3)
 
 
 @pytest.mark.parametrize("kind", [list, tuple, "object", "pillow"])
