@@ -237,8 +237,9 @@ def _unflatten(n_features, given, name):
     if n_features >= MIN_FEATURES_TO_WARN:
         warnings.warn(
             f"{name} got flat images of {n_features} features, which is not a square "
-            "number, and takes each for one row of pixels. Say what they are with "
-            "image_shape=(height, width, n_channels).",
+            "number, and takes each for one row of pixels. Reshape them first with "
+            "`X.reshape(len(X), height, width, n_channels)`, or say what they are with "
+            "image_shape=(height, width, n_channels) where there is this parameter.",
             UserWarning,
             stacklevel=4,
         )

@@ -1,0 +1,100 @@
+"""Images that are read and then changed by a function, on demand."""
+
+import numpy as np
+
+from sklcnn.images._lazy import LazyImages
+
+
+class MappedImages(LazyImages):
+    """Lazy images with a function on top of them.
+
+    Parameters
+    ----------
+    images : LazyImages or lazy array of shape (n_samples, height, width[, n_channels])
+        What is read.
+    function : callable
+        What is done to each batch that was read. It takes an array of images, returns
+        one with as many, and treats every image by itself.
+    shape : tuple of int
+        Shape of one image that comes out of `function`.
+    dtype : dtype
+        Dtype of the images that come out of `function`.
+    """
+
+    def __init__(self, images, function, *, shape, dtype):
+        self.images = images
+        self.function = function
+        self._shape = tuple(shape)
+        self._dtype = np.dtype(dtype)
+
+    @property
+    def shape(self):
+        """Shape of the array that reading every image would give, a tuple."""
+        return (self.images.shape[0], *self._shape)
+
+    @property
+    def dtype(self):
+        """The numpy dtype of the pixels."""
+        return self._dtype
+
+    def read(self, rows):
+        """Read the images of the given rows and apply the function to them."""
+        if not len(rows):
+            return np.empty((0, *self._shape), dtype=self._dtype)
+        return self.function(read_rows(self.images, rows))
+
+    def take(self, rows):
+        """Keep only the given rows, without reading them."""
+        images = self.images
+        if not isinstance(images, LazyImages):
+            images = RowsOf(images, np.arange(images.shape[0], dtype=np.intp))
+        return MappedImages(
+            images.take(rows), self.function, shape=self._shape, dtype=self._dtype
+        )
+
+
+class RowsOf(LazyImages):
+    """Some rows of a foreign lazy array (zarr, h5py), which would read its slices."""
+
+    def __init__(self, images, rows):
+        self.images = images
+        self.rows = rows
+
+    @property
+    def shape(self):
+        """Shape of the array that reading every image would give, a tuple."""
+        return (len(self.rows), *self.images.shape[1:])
+
+    @property
+    def dtype(self):
+        """The numpy dtype of the pixels."""
+        return np.dtype(self.images.dtype)
+
+    def read(self, rows):
+        """Read the images of the given rows."""
+        return read_rows(self.images, self.rows[rows])
+
+    def take(self, rows):
+        """Keep only the given rows, without reading them."""
+        return RowsOf(self.images, self.rows[rows])
+
+
+def read_rows(images, rows):
+    """Read some images of lazy images, or of a foreign array with `__getitem__`.
+
+    Parameters
+    ----------
+    images : LazyImages or lazy array
+        What to read from.
+    rows : ndarray of shape (n,), dtype intp
+        Positions between 0 and ``len(images) - 1``.
+
+    Returns
+    -------
+    images : ndarray of shape (n, height, width[, n_channels])
+    """
+    if isinstance(images, LazyImages):
+        return images.read(rows)
+    # h5py takes no index but an increasing one
+    unique, inverse = np.unique(rows, return_inverse=True)
+    return np.asarray(images[unique])[inverse]

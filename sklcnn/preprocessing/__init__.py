@@ -1,0 +1,19 @@
+"""Steps that change images without chance, the same in `fit` and `predict`."""
+
+from sklcnn.preprocessing._color import EqualizeHistogram, Grayscale
+from sklcnn.preprocessing._denoise import Denoise
+from sklcnn.preprocessing._function import ImageFunction
+from sklcnn.preprocessing._geometric import CenterCrop, Flip, Rotate
+from sklcnn.preprocessing._resize import Rescale, Resize
+
+__all__ = [
+    "CenterCrop",
+    "Denoise",
+    "EqualizeHistogram",
+    "Flip",
+    "Grayscale",
+    "ImageFunction",
+    "Rescale",
+    "Resize",
+    "Rotate",
+]

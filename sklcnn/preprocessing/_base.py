@@ -1,0 +1,232 @@
+"""What all steps share that change every image by itself, without chance."""
+
+import copy
+import math
+import warnings
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
+
+from sklcnn._sklearn import fit_context
+from sklcnn._validation import check_images, is_lazy, resolve_image_shape
+from sklcnn.images._mapped import MappedImages, read_rows
+from sklcnn.preprocessing._mixed import images_of_mixed_sizes
+
+PARTS_PER_JOB = 4
+READ_AT_ONCE = 256
+
+
+class BasePreprocessing(TransformerMixin, BaseEstimator):
+    """A step that changes each image by itself, without chance.
+
+    A subclass gives `_apply_to_image`, or `_apply` where a whole batch is quicker. Both
+    get images as they came: gray ones may be without a channel axis.
+    """
+
+    _takes_mixed_sizes = False
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check that the step can work on images like these.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width), \
+                (n_samples, height, width, n_channels) or (n_samples, n_features)
+            Images, as arrays or lazy. Of these only the shape is remembered.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted step.
+        """
+        X, self.image_shape_ = self._check(without_draws(X, self), reset=True)
+        self._apply(first_image(X, self.image_shape_))
+        return self
+
+    def transform(self, X):
+        """Apply the step to every image.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width), \
+                (n_samples, height, width, n_channels) or (n_samples, n_features)
+            Images, as arrays or lazy.
+
+        Returns
+        -------
+        X : ndarray or LazyImages
+            The changed images. Lazy images stay lazy. Flat images come out flat where
+            the next step will see the same images in them (square gray images, or one
+            row of pixels), and as (n_samples, height, width) elsewhere.
+        """
+        check_is_fitted(self)
+        X, image_shape = self._check(without_draws(X, self), reset=False)
+        self._check_shape(image_shape)
+        if isinstance(X, list):
+            return np.stack([self._apply(image[np.newaxis])[0] for image in X])
+        if is_lazy(X):
+            return self._transform_lazy(X, image_shape)
+        if X.ndim == 2:
+            return flat_where_readable(self._apply(unflatten(X, image_shape)))
+        return self._apply(X)
+
+    def fit_transform(self, X, y=None):
+        """Fit to the images, then apply the step to them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width), \
+                (n_samples, height, width, n_channels) or (n_samples, n_features)
+            Images, as arrays or lazy.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        X : ndarray or LazyImages
+            The changed images, as from `transform`.
+        """
+        X = without_draws(X, self)
+        return self.fit(X, y).transform(X)
+
+    def _apply(self, images):
+        """Change a batch of images."""
+        n_jobs = effective_n_jobs(getattr(self, "n_jobs", None))
+        if n_jobs == 1 or len(images) == 1:
+            return self._join([self._apply_to_image(image) for image in images])
+        n_parts = min(len(images), PARTS_PER_JOB * n_jobs)
+        parts = Parallel(n_jobs=n_jobs)(
+            delayed(apply_to_each)(self._apply_to_image, part)
+            for part in np.array_split(images, n_parts)
+        )
+        return self._join([image for part in parts for image in part])
+
+    def _join(self, images):
+        return np.stack(images)
+
+    def _check(self, X, *, reset):
+        """Make an array, lazy images or a list of arrays of `X`, and find its shape."""
+        name = type(self).__name__
+        images = images_of_mixed_sizes(X, name) if self._takes_mixed_sizes else None
+        if images is not None:
+            X = [
+                check_images(image[np.newaxis], estimator=self, reset=reset)[0]
+                for image in images
+            ]
+            return X, (None, None, 1 if X[0].ndim == 2 else X[0].shape[2])
+        X = check_images(X, estimator=self, reset=reset)
+        if not reset and has_pixels_of(X, self.image_shape_):
+            return X, self.image_shape_
+        return X, resolve_image_shape(X.shape, name=name)
+
+    def _check_shape(self, shape):
+        """Compare the shape of images with that of the images in `fit`."""
+        name = type(self).__name__
+        if shape[2] != self.image_shape_[2]:
+            raise ValueError(
+                f"{name} expects images with {self.image_shape_[2]} channel(s), as in "
+                f"fit. Got images with {shape[2]} channel(s). Convert them first, for "
+                "example with Grayscale() or `skimage.color.gray2rgb`."
+            )
+        if not self._takes_mixed_sizes and shape != self.image_shape_:
+            raise ValueError(
+                f"{name} expects images of shape {self.image_shape_}, as in fit. Got "
+                f"images of shape {shape}. Bring all images to one size first, for "
+                "example with Resize."
+            )
+
+    def _transform_lazy(self, X, image_shape):
+        # a copy, so that a later set_params changes nothing that was already promised
+        function = copy.copy(self)._apply
+        first = function(first_image(X, image_shape))
+        mapped = MappedImages(X, function, shape=first.shape[1:], dtype=first.dtype)
+        if mapped.ndim in (3, 4):
+            return mapped
+        starts = range(0, len(mapped), READ_AT_ONCE)
+        return np.concatenate([mapped[i : i + READ_AT_ONCE] for i in starts])
+
+
+def first_image(X, image_shape):
+    """Take the first image of checked `X`, as a batch of one."""
+    if isinstance(X, list):
+        return X[0][np.newaxis]
+    if is_lazy(X):
+        return read_rows(X, np.zeros(1, dtype=np.intp))
+    return unflatten(X[:1], image_shape) if X.ndim == 2 else X[:1]
+
+
+def has_pixels_of(X, image_shape):
+    """Tell whether `X` holds flat images with as many pixels as those of a shape."""
+    return (
+        X.ndim == 2 and None not in image_shape and X.shape[1] == math.prod(image_shape)
+    )
+
+
+def unflatten(X, image_shape):
+    """View flat images as images, gray ones without a channel axis."""
+    shape = image_shape[:2] if image_shape[2] == 1 else image_shape
+    return X.reshape(len(X), *shape)
+
+
+def apply_to_each(function, images):
+    """Apply a function to each image, in a worker."""
+    return [function(image) for image in images]
+
+
+def without_draws(X, estimator):
+    """Take the plain images of augmented ones, with a warning."""
+    if not (hasattr(X, "draws") and hasattr(X, "images")):
+        return X
+    name = type(estimator).__name__
+    warnings.warn(
+        f"{name} can't redraw augmented images and takes the plain ones: the random "
+        f"steps before it have no effect. Put {name} before them, so that augmentation "
+        "comes right before the classifier.",
+        UserWarning,
+        stacklevel=3,
+    )
+    return X.images
+
+
+def flat_where_readable(images):
+    """Flatten gray images that can be told from their number of pixels alone."""
+    if images.ndim != 3:
+        return images
+    n, height, width = images.shape
+    n_pixels = height * width
+    is_square = math.isqrt(n_pixels) ** 2 == n_pixels
+    readable = height == width if is_square else height == 1
+    return images.reshape(n, n_pixels) if readable else images
+
+
+def as_float(images):
+    """Convert to the floats to compute with: short dtypes fit into float32."""
+    short = images.dtype.itemsize <= 2 or images.dtype == np.float32
+    # neither torch nor scikit-image's compiled code takes read-only arrays
+    return np.require(images, np.float32 if short else np.float64, ["W"])
+
+
+def restore_dtype(values, dtype):
+    """Convert computed floats back to the dtype the images came in."""
+    if dtype.kind == "b":
+        return values >= 0.5
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        return np.clip(np.rint(values), limits.min, limits.max).astype(dtype)
+    return values.astype(dtype, copy=False)
+
+
+def check_fill_value(cval, dtype, name):
+    """Check that the value for pixels from outside is one the images can hold."""
+    if dtype.kind in "iub" and np.array(cval).astype(dtype) != cval:
+        raise ValueError(
+            f"{name} can't put cval={cval} into images of dtype {dtype}. Give a value "
+            "in the range of the pixels."
+        )
+    return cval

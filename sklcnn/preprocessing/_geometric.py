@@ -1,0 +1,213 @@
+"""Move pixels: `CenterCrop`, `Rotate` and `Flip`."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from skimage import transform
+
+from sklcnn._sklearn import Interval, Options, StrOptions
+from sklcnn.preprocessing._base import (
+    BasePreprocessing,
+    as_float,
+    check_fill_value,
+    restore_dtype,
+)
+from sklcnn.preprocessing._resize import as_size, crop_center
+
+
+class CenterCrop(BasePreprocessing):
+    """Cut the middle out of images.
+
+    Pixels are copied as they are. Images in a list may have different sizes.
+
+    Parameters
+    ----------
+    size : int or tuple of (int, int), default=(64, 64)
+        Height and width of the images that come out, at most those of the images that
+        come in. A number is both.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of (int, int, int)
+        Height, width and number of channels in `fit`; no height and width (None) after
+        a list of images of several sizes.
+    n_features_in_ : int
+        Number of features in `fit`, for flat images.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features in `fit`, for flat images in a data frame.
+
+    See Also
+    --------
+    Resize : Bring images to one size, with ``aspect="crop"`` from the middle.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklcnn.preprocessing import CenterCrop
+    >>> images = np.arange(16).reshape(1, 4, 4)
+    >>> CenterCrop(2).fit_transform(images)
+    array([[[ 5,  6],
+            [ 9, 10]]])
+    """
+
+    _takes_mixed_sizes = True
+
+    _parameter_constraints: dict = {
+        "size": [Interval(Integral, 1, None, closed="left"), tuple, list],
+    }
+
+    def __init__(self, size=(64, 64)):
+        self.size = size
+
+    def _apply(self, images):
+        height, width = as_size(self.size, type(self).__name__)
+        rows, columns = images.shape[1:3]
+        if rows < height or columns < width:
+            raise ValueError(
+                f"{type(self).__name__} expects images of at least {height} x {width} "
+                f"pixels. Got an image of {rows} x {columns}. Choose a smaller size, "
+                "or bring the images to one size with Resize."
+            )
+        return crop_center(images, height, width)
+
+
+class Rotate(BasePreprocessing):
+    """Rotate images about their center.
+
+    Pixel values keep their dtype and range. Multiples of 90 degrees move whole pixels,
+    with no interpolation, where the size allows: for half turns, for square images and
+    with ``resize=True``. Everything else is :func:`skimage.transform.rotate`.
+
+    Parameters
+    ----------
+    degrees : float, default=90
+        Angle, counter-clockwise as displayed.
+    resize : bool, default=False
+        Whether images grow to show all their pixels, rather than keep their size.
+    order : {0, 1}, default=1
+        Interpolation: 0 takes the nearest pixel, 1 is bilinear.
+    mode : {"constant", "edge", "symmetric", "reflect", "wrap"}, default="constant"
+        What stands outside of the images, as in :func:`skimage.transform.rotate`.
+    cval : float, default=0
+        The value of pixels outside of the images for "constant".
+    n_jobs : int or None, default=None
+        Number of processes, as in scikit-learn.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of (int, int, int)
+        Height, width and number of channels in `fit`.
+    n_features_in_ : int
+        Number of features in `fit`, for flat images.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features in `fit`, for flat images in a data frame.
+
+    See Also
+    --------
+    Flip : Mirror images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklcnn.preprocessing import Rotate
+    >>> images = np.arange(4).reshape(1, 2, 2)
+    >>> Rotate(90).fit_transform(images)
+    array([[[1, 3],
+            [0, 2]]])
+    """
+
+    _parameter_constraints: dict = {
+        "degrees": [Interval(Real, None, None, closed="neither")],
+        "resize": ["boolean"],
+        "order": [Options(Integral, {0, 1})],
+        "mode": [StrOptions({"constant", "edge", "symmetric", "reflect", "wrap"})],
+        "cval": [Real],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        degrees=90,
+        *,
+        resize=False,
+        order=1,
+        mode="constant",
+        cval=0,
+        n_jobs=None,
+    ):
+        self.degrees = degrees
+        self.resize = resize
+        self.order = order
+        self.mode = mode
+        self.cval = cval
+        self.n_jobs = n_jobs
+
+    def _apply(self, images):
+        check_fill_value(self.cval, images.dtype, type(self).__name__)
+        turns, rest = divmod(self.degrees, 90)
+        keeps_size = turns % 2 == 0 or images.shape[1] == images.shape[2]
+        if rest == 0 and (keeps_size or self.resize):
+            return np.ascontiguousarray(np.rot90(images, turns, axes=(1, 2)))
+        return super()._apply(images)
+
+    def _apply_to_image(self, image):
+        rotated = transform.rotate(
+            as_float(image),
+            self.degrees,
+            resize=self.resize,
+            order=self.order,
+            mode=self.mode,
+            cval=self.cval,
+            preserve_range=True,
+        )
+        return restore_dtype(rotated, image.dtype)
+
+
+class Flip(BasePreprocessing):
+    """Mirror images.
+
+    Pixels are copied as they are.
+
+    Parameters
+    ----------
+    horizontal : bool, default=True
+        Whether to swap left and right.
+    vertical : bool, default=False
+        Whether to swap top and bottom.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of (int, int, int)
+        Height, width and number of channels in `fit`.
+    n_features_in_ : int
+        Number of features in `fit`, for flat images.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features in `fit`, for flat images in a data frame.
+
+    See Also
+    --------
+    Rotate : Rotate images about their center.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklcnn.preprocessing import Flip
+    >>> Flip().fit_transform(np.array([[[1, 2, 3]]]))
+    array([[[3, 2, 1]]])
+    """
+
+    _parameter_constraints: dict = {
+        "horizontal": ["boolean"],
+        "vertical": ["boolean"],
+    }
+
+    def __init__(self, *, horizontal=True, vertical=False):
+        self.horizontal = horizontal
+        self.vertical = vertical
+
+    def _apply(self, images):
+        if self.horizontal:
+            images = images[:, :, ::-1]
+        if self.vertical:
+            images = images[:, ::-1]
+        return np.ascontiguousarray(images)
