@@ -7,7 +7,7 @@ from scipy import ndimage
 from skimage import restoration
 
 from sklcnn._sklearn import Interval, StrOptions
-from sklcnn.images._pixels import pixel_scale
+from sklcnn._pixels import pixel_scale
 from sklcnn.preprocessing._base import BasePreprocessing, as_float, restore_dtype
 
 
