@@ -85,7 +85,7 @@ def open_image(path):
         _check_regular(path)
         with (
             open(path, "rb", opener=_open_without_waiting) as file,
-            Image.open(file, formats=_formats()) as image,
+            _identify(file) as image,
         ):
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(
@@ -142,11 +142,21 @@ def _open_without_waiting(path, flags):
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
+def _identify(file):
+    """Do as `PIL.Image.open`, which warns of the sizes that are an error here."""
+    start = file.read(16)
+    for factory, accept in _formats():
+        if len(start) > 1 and accept(start) is True:
+            file.seek(0)
+            return factory(file, "")
+    raise UnidentifiedImageError
+
+
 @lru_cache
 def _formats():
-    """List the formats that this build of Pillow knows; WebP may be missing."""
-    known = set(Image.registered_extensions().values())
-    return tuple(name for name in FORMATS if name in known)
+    """List what reads each format, and what accepts its first bytes."""
+    Image.init()
+    return [Image.OPEN[name] for name in FORMATS if name in Image.OPEN]
 
 
 def _cause(error, path):
@@ -161,15 +171,13 @@ def _cause(error, path):
         if not start:
             return "it is empty"
         return f"it begins with {start!r}, which is no image in {', '.join(FORMATS)}"
-    if isinstance(
-        error, (Image.DecompressionBombError, Image.DecompressionBombWarning)
-    ):
+    if isinstance(error, Image.DecompressionBombError):
         return f"it has more pixels than the limit of {MAX_PIXELS}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    if isinstance(error, (OSError, ValueError)) and str(error):
+    if isinstance(error, (OSError, ValueError, SyntaxError)) and str(error):
         return str(error).rstrip(".")
-    return f"{type(error).__name__} {error}".strip()
+    return f"it is damaged ({type(error).__name__}: {error})"
 
 
 def _dtype(image):
@@ -216,8 +224,9 @@ def _is_on_its_side(image):
 def _decode_smaller(image, size, mode, aspect):
     """Let a JPEG be decoded at a fraction of its size, and in gray if that is wanted.
 
-    Twice the size of the result is kept, as in `PIL.Image.Image.thumbnail`: the rest is
-    left to an antialiased resize.
+    Four times the size of the result is kept, and the rest left to an antialiased
+    resize: pixels then differ by 0.2 of 255 on average, by 2 at most, in a third of the
+    time. With twice the size they differ by up to 34.
     """
     if image.format not in ("JPEG", "MPO"):
         return
@@ -228,7 +237,7 @@ def _decode_smaller(image, size, mode, aspect):
             choose = min if aspect == "pad" else max
             scale = choose(width / image.width, height / image.height)
             width, height = scale * image.width, scale * image.height
-        draft_size = (max(1, round(2 * width)), max(1, round(2 * height)))
+        draft_size = (max(1, round(4 * width)), max(1, round(4 * height)))
     image.draft("L" if mode == "gray" else None, draft_size)
 
 
@@ -241,7 +250,8 @@ def _to_plain_mode(image, mode):
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
-    return image.convert("L" if is_gray or mode == "gray" else "RGB")
+    plain_mode = "L" if is_gray or mode == "gray" else "RGB"
+    return image if image.mode == plain_mode else image.convert(plain_mode)
 
 
 def _pixels(image, dtype):
@@ -268,7 +278,7 @@ def _resize(image, size, aspect, dtype):
         scale = min(width / image.width, height / image.height)
         width = max(1, round(image.width * scale))
         height = max(1, round(image.height * scale))
-    image = image.resize((width, height), Image.Resampling.BILINEAR, box, 2.0)
+    image = image.resize((width, height), Image.Resampling.BILINEAR, box)
     pixels = np.asarray(image)
     if dtype == "uint16":
         pixels = np.clip(np.rint(pixels), 0, 65535)
