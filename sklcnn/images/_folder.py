@@ -125,7 +125,7 @@ def _list_classes(folder, extensions, problems):
     root = os.path.realpath(folder)
     classes = {}
     for entry in _entries(folder, problems):
-        if entry.is_dir() and not _is_inside(entry, root):
+        if os.path.isdir(entry) and not _is_inside(entry, root):
             classes[entry.name] = _list_images(entry, root, extensions, problems)
     return classes
 
@@ -137,7 +137,7 @@ def _list_images(class_entry, root, extensions, problems):
     waiting = [class_entry.path]
     while waiting:
         for entry in _entries(waiting.pop(), problems):
-            if entry.is_dir():
+            if os.path.isdir(entry):
                 real_path = os.path.realpath(entry.path)
                 if real_path not in seen and not _is_inside(entry, root):
                     seen.add(real_path)

@@ -73,12 +73,13 @@ def find_bad_images(paths, *, min_size=8, n_jobs=None):
     with ThreadPoolExecutor(effective_n_jobs(n_jobs)) as pool:
         found = list(pool.map(lambda path: _look_at(path, min_size), paths))
     report = []
-    first_with = {}
-    for path, (problem, digest) in zip(paths, found, strict=True):
-        if digest is not None and first_with.setdefault(digest, path) is not path:
-            problem = problem or f"duplicate of {first_with[digest]!r}"
+    first_rows = {}
+    for row, (problem, digest) in enumerate(found):
+        first_row = row if digest is None else first_rows.setdefault(digest, row)
+        if problem is None and first_row != row:
+            problem = f"duplicate of {paths[first_row]!r}"
         if problem is not None:
-            report.append(BadImage(path, problem))
+            report.append(BadImage(paths[row], problem))
     return report
 
 
