@@ -169,8 +169,8 @@ def _is_inside(entry, root):
     """Tell whether a folder is a link to one that is found without it, or a loop."""
     if not entry.is_symlink():
         return False
-    target = os.path.realpath(entry.path)
-    return os.path.commonpath([root, target]) in (root, target)
+    target = Path(os.path.realpath(entry.path))
+    return target.is_relative_to(root) or Path(root).is_relative_to(target)
 
 
 def _problem(entry):
