@@ -97,6 +97,11 @@ def open_image(path):
         raise ValueError(f"Can't read {path!r}: {_cause(error, path)}.") from error
 
 
+def cause_of(error, path):
+    """Take the cause out of an error of this module: the file is named elsewhere."""
+    return str(error).removeprefix(f"Can't read {path!r}: ").removesuffix(".")
+
+
 def convert_pixels(pixels, dtype):
     """Take pixels to a dtype, from full range to full range.
 

@@ -2,13 +2,14 @@
 
 import os
 import warnings
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from joblib import effective_n_jobs
 
 from sklcnn.images._cache import CACHE
-from sklcnn.images._decode import decode
+from sklcnn.images._decode import cause_of, decode
 from sklcnn.images._lazy import LazyImages
 
 N_NAMED = 3
@@ -120,6 +121,7 @@ class ImageFiles(LazyImages):
         ValueError
             If a file can't be read. The message names it.
         """
+        rows = np.asarray(rows, dtype=np.intp)
         images = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
 
         def read_one(position):
@@ -157,14 +159,14 @@ class ImageFiles(LazyImages):
         Returns
         -------
         problems : dict of int to str
-            The cause, naming the file, for each position that can't be read.
+            The cause for each position that can't be read.
         """
 
         def check_one(row):
             try:
                 return self._read_one(self.paths[row])[1], None
             except ValueError as error:
-                return False, str(error)
+                return False, cause_of(error, self.paths[row])
 
         found = self._in_threads(check_one, range(len(self)))
         self._tell_of_more([self.paths[i] for i, (more, _) in enumerate(found) if more])
@@ -219,6 +221,11 @@ def check_paths(paths, *, name):
         raise ValueError(
             f"{name} expects a list of paths, got one: {os.fsdecode(paths)!r}. Put it "
             "in a list, or list a folder with `sklcnn.images.load_image_folder`."
+        )
+    if not hasattr(paths, "ndim") and not isinstance(paths, Sequence):
+        raise ValueError(
+            f"{name} expects a list or an array of paths. Got an object of type "
+            f"{type(paths).__name__} instead."
         )
     array = paths if hasattr(paths, "ndim") else _object_array(paths)
     if array.ndim != 1:

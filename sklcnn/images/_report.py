@@ -9,7 +9,7 @@ import numpy as np
 from joblib import effective_n_jobs
 
 from sklcnn._sklearn import Interval, validate_params
-from sklcnn.images._decode import decode
+from sklcnn.images._decode import cause_of, decode
 from sklcnn.images._files import check_paths
 
 
@@ -88,7 +88,7 @@ def _look_at(path, min_size):
     try:
         pixels, _ = decode(path)
     except ValueError as error:
-        return f"unreadable: {error}", None
+        return f"unreadable: {cause_of(error, path)}", None
     if pixels.ndim == 3 and (pixels == pixels[..., :1]).all():
         pixels = pixels[..., 0]  # gray saved as RGB is the same picture
     height, width = pixels.shape[:2]

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._sklearn import StrOptions, fit_context
-from sklcnn.images._decode import read_header
+from sklcnn.images._decode import cause_of, read_header
 from sklcnn.images._files import ImageFiles, check_paths, check_size, name_some
 
 
@@ -44,8 +44,9 @@ class ReadImages(TransformerMixin, BaseEstimator):
         and always in `predict`, such a file is an error that names it, when its turn
         comes.
     cache : {"memory"} or None, default=None
-        Whether decoded images are kept in memory, up to 2 GB in each process, for later
-        epochs and for other folds of the same files.
+        Whether decoded images are kept in memory for later epochs and for other folds
+        of the same files, until the process ends: 2 GB in each process at most. Images
+        beyond that are read each time.
     n_jobs : int or None, default=None
         Number of threads that decode; None is 1 and -1 all processors. Images are the
         same for any number. Threads help with big files, not with those of some 100
@@ -177,7 +178,7 @@ class ReadImages(TransformerMixin, BaseEstimator):
             except ValueError as error:
                 if self.on_error == "raise":
                     raise
-                problems[row] = str(error)
+                problems[row] = cause_of(error, path)
         _check_some_are_good(problems, paths)
         self.size_ = self._choose_size(headers, paths)
         is_gray = all(header.is_gray for header in headers.values())
@@ -225,15 +226,17 @@ class ReadImages(TransformerMixin, BaseEstimator):
 def _check_some_are_good(problems, paths):
     if len(problems) == len(paths):
         raise ValueError(
-            f"ReadImages can't read any of {len(paths)} files. The first: {problems[0]}"
+            f"ReadImages can't read any of {len(paths)} files, such as {paths[0]!r} "
+            f"({problems[0]})."
         )
 
 
 def _warn_of(problems, paths):
     """Name the files that are left out of training, in one warning."""
     if problems:
+        named = [f"{paths[row]!r} ({cause})" for row, cause in problems.items()]
         warnings.warn(
-            f"ReadImages leaves {len(problems)} of {len(paths)} files out of fit: "
-            f"{name_some(list(problems.values()))}",
+            f"ReadImages leaves {len(problems)} of {len(paths)} files out of fit, as "
+            f"they can't be read: {name_some(named)}.",
             UserWarning,
         )

@@ -239,6 +239,8 @@ def test_wrong_options_are_named(options, match):
         ([["x.png"]], "strings. Got .* at position 0"),
         (np.array([["x.png"]]), "one dimension"),
         (np.zeros((3, 8, 8)), "one dimension"),
+        ({"x.png"}, "of type set"),
+        (None, "of type NoneType"),
         ([1, 2], "Got 1 of type int at position 0"),
         (["x.png", None], "Got None .* at position 1"),
     ],
