@@ -146,12 +146,13 @@ class ReadImages(TransformerMixin, BaseEstimator):
         """
         paths = check_paths(X, name=type(self).__name__)
         self._fit_headers(paths)
-        if self.on_error == "raise":
-            return self._images(paths)
-        problems = self._images(paths).check_files()
-        _check_some_are_good(problems, paths)
-        _warn_of(problems, paths)
-        return self._images(paths, bad_rows=sorted(problems))
+        images = self._images(paths)
+        if self.on_error == "warn":
+            problems = images.check_files()
+            _check_some_are_good(problems, paths)
+            _warn_of(problems, paths)
+            images.bad_rows = np.array(sorted(problems), dtype=np.intp)
+        return images
 
     def transform(self, X):
         """Give the images of files.
@@ -203,7 +204,7 @@ class ReadImages(TransformerMixin, BaseEstimator):
             )
         return next(iter(first_row))
 
-    def _images(self, paths, bad_rows=()):
+    def _images(self, paths):
         return ImageFiles(
             paths,
             self.size_,
@@ -212,7 +213,6 @@ class ReadImages(TransformerMixin, BaseEstimator):
             aspect=self.aspect,
             cache=self.cache,
             n_jobs=self.n_jobs,
-            bad_rows=bad_rows,
         )
 
     def __sklearn_tags__(self):

@@ -83,14 +83,23 @@ def measure(read, paths, queue):
     """Time a reader in a process of its own, and tell its peak memory."""
     try:
         read(paths[: 2 * BATCH_SIZE])
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), usage()[0]
         n_images = read(paths)
         seconds = time.perf_counter() - start
     except (ImportError, RuntimeError) as error:
-        queue.put((None, str(error)))
+        queue.put(str(error))
         return
-    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    queue.put((n_images / seconds, sum(usage.ru_maxrss for usage in usages) / 1024))
+    cpu_seconds, memory = usage()
+    cpu_per_image = (cpu_seconds - cpu_start) / n_images
+    queue.put((n_images / seconds, 1e6 * cpu_per_image, memory))
+
+
+def usage():
+    """Tell the CPU seconds and the peak MiB of this process and its workers."""
+    both = [resource.getrusage(resource.RUSAGE_SELF)]
+    both.append(resource.getrusage(resource.RUSAGE_CHILDREN))
+    cpu_seconds = sum(each.ru_utime + each.ru_stime for each in both)
+    return cpu_seconds, sum(each.ru_maxrss for each in both) / 1024
 
 
 def report(name, read, paths):
@@ -99,12 +108,13 @@ def report(name, read, paths):
     queue = context.Queue()
     process = context.Process(target=measure, args=(read, paths, queue))
     process.start()
-    speed, memory = queue.get()
+    result = queue.get()
     process.join()
-    if speed is None:
-        print(f"{name:42}{'-':>12}{'-':>14}   {memory.splitlines()[0]}")
+    if isinstance(result, str):
+        print(f"{name:42}{'-':>12}{'-':>14}{'-':>12}   {result.splitlines()[0]}")
     else:
-        print(f"{name:42}{speed:12.0f}{memory:14.0f}", flush=True)
+        speed, cpu_per_image, memory = result
+        print(f"{name:42}{speed:12.0f}{cpu_per_image:14.0f}{memory:12.0f}", flush=True)
 
 
 def main():
@@ -120,7 +130,7 @@ def main():
         start = time.perf_counter()
         paths, _ = load_image_folder(folder, return_X_y=True)
         print(f"{len(paths)} files listed in {time.perf_counter() - start:.2f} s\n")
-        print(f"{'':42}{'images/s':>12}{'peak MiB':>14}")
+        print(f"{'':42}{'images/s':>12}{'CPU us/image':>14}{'peak MiB':>12}")
         size = options.size
         report("Pillow, one thread (the limit)", read_with_pillow, paths)
         for n_jobs in (1, 2):

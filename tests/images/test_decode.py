@@ -267,6 +267,18 @@ def test_first_frame_is_read(extension, tmp_path):
     assert_allclose(pixels[0], np.full((20, 30, 3), [255, 0, 0]), atol=3)
 
 
+def test_previews_of_a_camera_are_no_frames(tmp_path):
+    """A camera's JPEG with further images inside is one photo."""
+    photo = Image.fromarray(smooth_photo(24, 40))
+    path = tmp_path / "x.jpg"
+    photo.save(path, "MPO", save_all=True, append_images=[photo.resize((8, 8))])
+
+    pixels, has_more = decode(str(path))
+
+    assert not has_more
+    assert_allclose(pixels.astype(int), photo, atol=30)
+
+
 @pytest.mark.parametrize("aspect", ["pad", "crop", "stretch"])
 def test_aspect(aspect, tmp_path):
     """Pad shows all beside black, crop fills with the middle, stretch distorts."""

@@ -195,6 +195,19 @@ def test_good_files_do_not_warn(dataset):
     assert images.bad_rows.size == 0
 
 
+def test_checked_files_warn_once_of_frames(tmp_path):
+    """What the check has told is not told again while training."""
+    frames = [Image.new("L", (8, 8), shade) for shade in (9, 99)]
+    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
+
+    with pytest.warns(UserWarning, match=r"several frames.*x\.gif"):
+        images = ReadImages((8, 8), on_error="warn").fit_transform([tmp_path / "x.gif"])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.asarray(images).max() == 9
+
+
 def test_nothing_but_broken_files(dataset):
     """There is nothing to leave out if nothing is left."""
     damage(dataset[0], range(20))
