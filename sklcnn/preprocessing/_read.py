@@ -58,8 +58,8 @@ class ReadImages(TransformerMixin, BaseEstimator):
         Height and width of the images.
     mode_ : {"gray", "rgb"}
         Their channels.
-    dtype_ : numpy dtype
-        Of the pixels: uint8, uint16 (if any file seen in `fit` is gray with 16 bits;
+    dtype_ : {"uint8", "uint16", "float32"}
+        That of the pixels: uint8, uint16 (if any file seen in `fit` is gray with 16 bits;
         those with 8 are multiplied by 257, which is exact) or float32 (if any has
         floats or 32-bit integers, which are taken as they are; others are scaled to
         0 to 1). RGB files with 16 bits a channel are read with 8.
@@ -185,8 +185,8 @@ class ReadImages(TransformerMixin, BaseEstimator):
         is_gray = all(header.is_gray for header in headers.values())
         auto_mode = "gray" if is_gray else "rgb"
         self.mode_ = auto_mode if self.mode == "auto" else self.mode
-        dtypes = [header.dtype for header in headers.values()]
-        self.dtype_ = max(map(np.dtype, dtypes), key=lambda dtype: dtype.itemsize)
+        dtypes = {header.dtype for header in headers.values()}
+        self.dtype_ = max(dtypes, key=("uint8", "uint16", "float32").index)
         return problems
 
     def _choose_size(self, headers, paths):

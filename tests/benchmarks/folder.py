@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 from skimage.data import astronaut
 
-from sklcnn.images import load_image_folder
+from sklcnn.images import ImageFiles, load_image_folder
 from sklcnn.preprocessing import ReadImages
 
 BATCH_SIZE = 128
@@ -48,7 +48,7 @@ def read_with_pillow(paths):
 
 def read_with_sklcnn(paths, *, size, n_jobs):
     """Read batches as the classifier does."""
-    images = ReadImages((size, size), n_jobs=n_jobs).fit_transform(paths)
+    images = ImageFiles(paths, (size, size), n_jobs=n_jobs)
     for start in range(0, len(images), BATCH_SIZE):
         images.read(np.arange(start, min(start + BATCH_SIZE, len(images))))
     return len(images)
@@ -135,7 +135,7 @@ def main():
         report("Pillow, one thread (the limit)", read_with_pillow, paths)
         for n_jobs in (1, 2):
             read = partial(read_with_sklcnn, size=size, n_jobs=n_jobs)
-            report(f"ReadImages + ImageFiles, {n_jobs} thread(s)", read, paths)
+            report(f"ImageFiles.read, {n_jobs} thread(s)", read, paths)
         report("ReadImages.fit: headers only", partial(fit_reader, size=size), paths)
         check = partial(check_files, size=size)
         report("ReadImages(on_error='warn'): full check", check, paths)

@@ -111,7 +111,7 @@ def test_deepest_file_decides(tmp_path):
     deep = save(tmp_path / "16.png", gray.astype(np.uint16) * 257)
     floats = save(tmp_path / "32.tif", (gray / 255).astype(np.float32))
 
-    assert ReadImages((8, 8)).fit([shallow]).dtype_ == np.uint8
+    assert ReadImages((8, 8)).fit([shallow]).dtype_ == "uint8"
     images = np.asarray(ReadImages((8, 8)).fit_transform([shallow, deep]))
     assert images.dtype == np.uint16
     assert_array_equal(images[0], images[1])
