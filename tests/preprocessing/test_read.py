@@ -41,14 +41,15 @@ class MeanClassifier(ClassifierMixin, BaseEstimator):
 @pytest.fixture
 def dataset(tmp_path):
     """Twenty files of mixed sizes and formats, dark and bright."""
+    rng = np.random.default_rng(0)
     X, y = [], []
     for number in range(20):
         extension = ["png", "jpg", "gif", "webp", "bmp", "tif"][number % 6]
         low = 150 * (number % 2)
-        shape = (*RNG.integers(10, 30, 2), 3)
+        shape = (*rng.integers(10, 30, 2), 3)
         X.append(str(tmp_path / f"{number:02}.{extension}"))
         y.append("bright" if low else "dark")
-        pixels = RNG.integers(low, low + 100, shape, dtype=np.uint8)
+        pixels = rng.integers(low, low + 100, shape, dtype=np.uint8)
         Image.fromarray(pixels).save(X[-1])
     return np.array(X), np.array(y)
 
@@ -85,7 +86,7 @@ def test_cross_validation_and_search_work_on_paths(dataset):
     model = make_pipeline(ReadImages((8, 8), cache="memory"), MeanClassifier())
 
     scores = cross_val_score(model, X, y, cv=4)
-    search = GridSearchCV(model, {"readimages__aspect": ["pad", "stretch"]}, cv=2)
+    search = GridSearchCV(model, {"readimages__aspect": ["crop", "stretch"]}, cv=2)
 
     assert_array_equal(scores, cross_val_score(model, X, y, cv=4, n_jobs=2))
     assert search.fit(X, y).best_score_ > 0.9
@@ -170,7 +171,7 @@ def test_broken_files_are_left_out_of_fit(dataset, cache):
     """One warning counts and names them, and the rows stay where they are."""
     X, y = dataset
     damage(X)
-    reader = ReadImages((8, 8), on_error="warn", cache=cache)
+    reader = ReadImages((8, 8), aspect="crop", on_error="warn", cache=cache)
 
     with pytest.warns(UserWarning, match=r"4 of 20 files.*02\.gif") as record:
         images = reader.fit_transform(X)
