@@ -1,7 +1,12 @@
 """The only door to scikit-learn's private helpers, whatever its version."""
 
 from sklearn.base import _fit_context as fit_context
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import (
+    Interval,
+    Options,
+    StrOptions,
+    validate_params,
+)
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_feature_names, _check_sample_weight
 
@@ -59,4 +64,5 @@ __all__ = [
     "check_sample_weight",
     "end_task",
     "fit_context",
+    "validate_params",
 ]

@@ -1,3 +1,7 @@
 """Images: where they come from and what may happen to them."""
 
-__all__ = []
+from sklcnn.images._files import ImageFiles
+from sklcnn.images._folder import load_image_folder
+from sklcnn.images._report import find_bad_images
+
+__all__ = ["ImageFiles", "find_bad_images", "load_image_folder"]

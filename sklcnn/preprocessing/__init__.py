@@ -4,6 +4,7 @@ from sklcnn.preprocessing._color import EqualizeHistogram, Grayscale
 from sklcnn.preprocessing._denoise import Denoise
 from sklcnn.preprocessing._function import ImageFunction
 from sklcnn.preprocessing._geometric import CenterCrop, Flip, Rotate
+from sklcnn.preprocessing._read import ReadImages
 from sklcnn.preprocessing._resize import Rescale, Resize
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Flip",
     "Grayscale",
     "ImageFunction",
+    "ReadImages",
     "Rescale",
     "Resize",
     "Rotate",

@@ -1,0 +1,297 @@
+"""Images in files, read when they are asked for."""
+
+import os
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from joblib import effective_n_jobs
+
+from sklcnn.images._cache import CACHE
+from sklcnn.images._decode import cause_of, decode
+from sklcnn.images._lazy import LazyImages
+
+N_NAMED = 3
+"""How many files a warning names before it only counts."""
+
+
+class ImageFiles(LazyImages):
+    """Image files that look like one array and are read on demand.
+
+    Indexing gives subsets that are just as lazy; `read` and `numpy.asarray` give
+    pixels. A copy sent to another process carries the paths, not the pixels.
+
+    Parameters
+    ----------
+    paths : array-like of str or path-like of shape (n_samples,)
+        The files: BMP, GIF, JPEG, PNG, PPM, TIFF or WebP.
+    size : tuple of int
+        Height and width every image is brought to.
+    mode : {"gray", "rgb"}, default="rgb"
+        Channels every image is brought to.
+    dtype : {"uint8", "uint16", "float32"}, default="uint8"
+        Pixels are converted between the full ranges of these dtypes, floats being on
+        the scale 0 to 1. A file of float pixels can only be read as float32.
+    aspect : {"pad", "crop", "stretch"}, default="pad"
+        How images of another aspect are brought to `size`: see
+        :class:`~sklcnn.preprocessing.ReadImages`.
+    cache : {"memory"} or None, default=None
+        Whether decoded images are kept, up to 2 GB in each process.
+    n_jobs : int or None, default=None
+        Number of threads that decode; None is 1 and -1 all processors.
+    bad_rows : array-like of int, default=()
+        Positions of files known to be unreadable.
+
+    Attributes
+    ----------
+    paths : ndarray of shape (n_samples,), dtype object
+        The files.
+    bad_rows : ndarray of int
+        Positions of files known to be unreadable, in increasing order. Whoever trains
+        leaves these rows out; reading them is an error.
+
+    See Also
+    --------
+    sklcnn.preprocessing.ReadImages : Makes these in a pipeline.
+    load_image_folder : Finds the files.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from sklcnn.images import ImageFiles
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> Image.new("RGB", (60, 40), "red").save(folder / "red.png")
+    >>> images = ImageFiles([folder / "red.png"], size=(4, 6))
+    >>> images
+    <ImageFiles of shape (1, 4, 6, 3) and dtype uint8>
+    """
+
+    def __init__(
+        self,
+        paths,
+        size,
+        *,
+        mode="rgb",
+        dtype="uint8",
+        aspect="pad",
+        cache=None,
+        n_jobs=None,
+        bad_rows=(),
+    ):
+        self.paths = check_paths(paths, name=type(self).__name__)
+        self.size = check_size(size, name=type(self).__name__)
+        self.mode = _check_option("mode", mode, ("gray", "rgb"))
+        dtypes = ("uint8", "uint16", "float32")
+        self._dtype = np.dtype(_check_option("dtype", np.dtype(dtype).name, dtypes))
+        self.aspect = _check_option("aspect", aspect, ("pad", "crop", "stretch"))
+        self.cache = _check_option("cache", cache, ("memory", None))
+        self.n_jobs = n_jobs
+        self.bad_rows = np.unique(np.asarray(bad_rows, dtype=np.intp))
+        self._told = set()
+
+    @property
+    def shape(self):
+        """Shape of the array that reading every image would give, a tuple."""
+        channels = (3,) if self.mode == "rgb" else ()
+        return (len(self.paths), *self.size, *channels)
+
+    @property
+    def dtype(self):
+        """The numpy dtype of the pixels."""
+        return self._dtype
+
+    def read(self, rows):
+        """Read the images of the given rows as an array.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n,), dtype intp
+            Positions between 0 and ``len(self) - 1``.
+
+        Returns
+        -------
+        images : ndarray of shape (n, height, width[, 3])
+            A new array, in the order of `rows`.
+
+        Raises
+        ------
+        ValueError
+            If a file can't be read. The message names it.
+        """
+        rows = np.asarray(rows, dtype=np.intp)
+        images = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
+
+        def read_one(position):
+            images[position], has_more = self._read_one(self.paths[rows[position]])
+            return has_more
+
+        has_more = self._in_threads(read_one, range(len(rows)))
+        self._tell_of_more([self.paths[row] for row in rows[has_more]])
+        return images
+
+    def take(self, rows):
+        """Keep only the given rows, without reading them.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n,), dtype intp
+            Positions between 0 and ``len(self) - 1``.
+
+        Returns
+        -------
+        images : ImageFiles
+            A subset that shares the paths, and the cache.
+        """
+        taken = object.__new__(type(self))
+        vars(taken).update(vars(self))
+        taken.paths = self.paths[rows]
+        taken.bad_rows = np.flatnonzero(np.isin(rows, self.bad_rows))
+        return taken
+
+    def check_files(self):
+        """Read every file, and tell which can't be read.
+
+        With ``cache="memory"`` the pixels are kept, so nothing is read twice.
+
+        Returns
+        -------
+        problems : dict of int to str
+            The cause for each position that can't be read.
+        """
+
+        def check_one(row):
+            try:
+                return self._read_one(self.paths[row])[1], None
+            except ValueError as error:
+                return False, cause_of(error, self.paths[row])
+
+        found = self._in_threads(check_one, range(len(self)))
+        self._tell_of_more([self.paths[i] for i, (more, _) in enumerate(found) if more])
+        return {row: problem for row, (_, problem) in enumerate(found) if problem}
+
+    def __getstate__(self):
+        return {**vars(self), "paths": self.paths.tolist(), "_told": None}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self.paths = _object_array(state["paths"])
+        self._told = set()
+
+    def _read_one(self, path):
+        """Give the pixels of one file and whether it holds further images."""
+        made_by = (self.size, self.mode, self.dtype.name, self.aspect)
+        if self.cache is None:
+            return _decode(path, made_by)
+        stamp = _stamp(path)
+        pixels = CACHE.get(made_by, path, stamp)
+        if pixels is not None:
+            return pixels, False
+        pixels, has_more = _decode(path, made_by)
+        CACHE.put(made_by, path, stamp, pixels)
+        return pixels, has_more
+
+    def _in_threads(self, function, rows):
+        """Map a function over rows, in order, a stretch of rows to each thread."""
+        n_threads = min(effective_n_jobs(self.n_jobs), len(rows))
+        if n_threads <= 1:
+            return [function(row) for row in rows]
+        stretches = np.array_split(rows, n_threads)
+        with ThreadPoolExecutor(n_threads) as pool:
+            parts = pool.map(lambda part: [function(row) for row in part], stretches)
+            return [value for part in parts for value in part]
+
+    def _tell_of_more(self, paths):
+        """Warn of files that hold several images, once of each."""
+        paths = [path for path in paths if path not in self._told]
+        if paths:
+            self._told.update(paths)
+            warnings.warn(
+                f"Files with several frames or pages, of which the first is used: "
+                f"{len(paths)} ({name_some(list(map(repr, paths)))}).",
+                UserWarning,
+            )
+
+
+def check_paths(paths, *, name):
+    """Make an array of objects of type str of whatever lists files."""
+    if isinstance(paths, (str, bytes, os.PathLike)):
+        raise ValueError(
+            f"{name} expects a list of paths, got one: {os.fsdecode(paths)!r}. Put it "
+            "in a list, or list a folder with `sklcnn.images.load_image_folder`."
+        )
+    if not hasattr(paths, "ndim") and not isinstance(paths, Sequence):
+        raise ValueError(
+            f"{name} expects a list or an array of paths. Got an object of type "
+            f"{type(paths).__name__} instead."
+        )
+    array = paths if hasattr(paths, "ndim") else _object_array(paths)
+    if array.ndim != 1:
+        raise ValueError(
+            f"{name} expects paths of files in one dimension, of shape (n_samples,). "
+            f"Got shape {tuple(array.shape)} instead."
+        )
+    paths = list(array)
+    for position, path in enumerate(paths):
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            raise ValueError(
+                f"{name} expects paths of files, as strings. Got {path!r} of type "
+                f"{type(path).__name__} at position {position} instead."
+            )
+    if not paths:
+        raise ValueError(
+            "Found array with 0 sample(s) (shape=(0,)) while a minimum of 1 is "
+            f"required by {name}."
+        )
+    return _object_array([str(os.fsdecode(path)) for path in paths])
+
+
+def check_size(size, *, name):
+    """Make a tuple of two Python ints of a height and a width."""
+    height_and_width = tuple(size) if np.ndim(size) == 1 else ()
+    if len(height_and_width) != 2 or not all(
+        isinstance(side, (int, np.integer)) and side > 0 for side in height_and_width
+    ):
+        raise ValueError(
+            f"{name} expects size=(height, width), two ints of at least 1. Got "
+            f"size={size!r} instead."
+        )
+    return tuple(int(side) for side in height_and_width)
+
+
+def name_some(things):
+    """List the first few of many things."""
+    named = ", ".join(map(str, things[:N_NAMED]))
+    rest = len(things) - N_NAMED
+    return f"{named} and {rest} more" if rest > 0 else named
+
+
+def _check_option(name, value, options):
+    if value not in options:
+        raise ValueError(
+            f"ImageFiles expects {name} to be one of {options}. Got {value!r} instead."
+        )
+    return value
+
+
+def _object_array(values):
+    values = list(values)
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _decode(path, made_by):
+    size, mode, dtype, aspect = made_by
+    return decode(path, size, mode=mode, dtype=dtype, aspect=aspect)
+
+
+def _stamp(path):
+    """Tell one version of a file from the next; None where there is no file."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size

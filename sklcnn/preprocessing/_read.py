@@ -1,0 +1,242 @@
+"""Reading files, as the first step of a pipeline."""
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from sklcnn._sklearn import StrOptions, fit_context
+from sklcnn.images._decode import cause_of, read_header
+from sklcnn.images._files import ImageFiles, check_paths, check_size, name_some
+
+
+class ReadImages(TransformerMixin, BaseEstimator):
+    """Read image files: paths in, images out.
+
+    The first step of a pipeline for images in files. What comes out is read when it is
+    asked for, a batch at a time, so there may be more images than fit in memory, and
+    scikit-learn's cross-validation and searches work on the paths.
+
+    Files are BMP, GIF, JPEG, PNG, PPM, TIFF or WebP, whatever their names end in. A
+    camera's rotation (EXIF) is applied. Palettes, bilevel and CMYK images become gray
+    or RGB. Transparent images are laid on white. Of an animation or a file with several
+    pages, the first is used, with a warning. Images of more than 89,478,485 pixels are
+    refused before they are decoded. Color profiles are not applied.
+
+    Parameters
+    ----------
+    size : tuple of int or None, default=None
+        Height and width every image is brought to, with antialiasing. With None, those
+        of the files seen in `fit`, which must have one size.
+    mode : {"auto", "gray", "rgb"}, default="auto"
+        The channels. ``"auto"`` is gray if all files seen in `fit` are stored as gray
+        (WebP has no such images), else rgb.
+    aspect : {"pad", "crop", "stretch"}, default="pad"
+        How images of another aspect are brought to `size`. ``"pad"`` shows all of the
+        image, in the middle, with black beside it; ``"crop"`` fills the frame with the
+        middle of the image; ``"stretch"`` changes the aspect.
+    on_error : {"raise", "warn"}, default="raise"
+        What to do about files that can't be read when training. ``"warn"`` reads every
+        file once in `fit_transform`, names those that fail in one warning, and leaves
+        them to the classifier to leave out (`ImageFiles.bad_rows`). With ``"raise"``,
+        and always in `predict`, such a file is an error that names it, when its turn
+        comes.
+    cache : {"memory"} or None, default=None
+        Whether decoded images are kept in memory for later epochs and for other folds
+        of the same files, until the process ends: 2 GB in each process at most. Images
+        beyond that are read each time.
+    n_jobs : int or None, default=None
+        Number of threads that decode; None is 1 and -1 all processors. Images are the
+        same for any number. Threads help with big files, not with those of some 100
+        pixels a side.
+
+    Attributes
+    ----------
+    size_ : tuple of int
+        Height and width of the images.
+    mode_ : {"gray", "rgb"}
+        Their channels.
+    dtype_ : {"uint8", "uint16", "float32"}
+        That of the pixels: uint8, uint16 (if any file seen in `fit` is gray with 16
+        bits; those with 8 are multiplied by 257, which is exact) or float32 (if any
+        has floats or 32-bit integers, which are taken as they are; others are scaled
+        to 0 to 1). RGB files with 16 bits a channel are read with 8.
+
+    See Also
+    --------
+    sklcnn.images.load_image_folder : Lists the files of a folder and their labels.
+    sklcnn.images.find_bad_images : Reports broken, tiny, constant and duplicate images.
+    sklcnn.images.ImageFiles : What comes out.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from sklcnn.preprocessing import ReadImages
+    >>> path = Path(tempfile.mkdtemp()) / "red.jpg"
+    >>> Image.new("RGB", (60, 40), "red").save(path)
+    >>> ReadImages((32, 32)).fit_transform([path])
+    <ImageFiles of shape (1, 32, 32, 3) and dtype uint8>
+    """
+
+    _parameter_constraints: dict = {
+        "size": [tuple, list, None],
+        "mode": [StrOptions({"auto", "gray", "rgb"})],
+        "aspect": [StrOptions({"pad", "crop", "stretch"})],
+        "on_error": [StrOptions({"raise", "warn"})],
+        "cache": [StrOptions({"memory"}), None],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        size=None,
+        *,
+        mode="auto",
+        aspect="pad",
+        on_error="raise",
+        cache=None,
+        n_jobs=None,
+    ):
+        self.size = size
+        self.mode = mode
+        self.aspect = aspect
+        self.on_error = on_error
+        self.cache = cache
+        self.n_jobs = n_jobs
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the size, the channels and the dtype from the headers of the files.
+
+        Parameters
+        ----------
+        X : array-like of str or path-like of shape (n_samples,)
+            The files.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+        """
+        paths = check_paths(X, name=type(self).__name__)
+        _warn_of(self._fit_headers(paths), paths)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X, y=None):
+        """Fit to files and give their images.
+
+        Parameters
+        ----------
+        X : array-like of str or path-like of shape (n_samples,)
+            The files.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        images : ImageFiles
+            With `bad_rows`, where ``on_error="warn"``.
+        """
+        paths = check_paths(X, name=type(self).__name__)
+        self._fit_headers(paths)
+        images = self._images(paths)
+        if self.on_error == "warn":
+            problems = images.check_files()
+            _check_some_are_good(problems, paths)
+            _warn_of(problems, paths)
+            images.bad_rows = np.array(sorted(problems), dtype=np.intp)
+        return images
+
+    def transform(self, X):
+        """Give the images of files.
+
+        Parameters
+        ----------
+        X : array-like of str or path-like of shape (n_samples,)
+            The files.
+
+        Returns
+        -------
+        images : ImageFiles
+            Reading a file that can't be read is an error that names it.
+        """
+        check_is_fitted(self)
+        return self._images(check_paths(X, name=type(self).__name__))
+
+    def _fit_headers(self, paths):
+        """Learn from the headers, and give the problems of those that can't be read."""
+        headers, problems = {}, {}
+        for row, path in enumerate(paths):
+            try:
+                headers[row] = read_header(path)
+            except ValueError as error:
+                if self.on_error == "raise":
+                    raise
+                problems[row] = cause_of(error, path)
+        _check_some_are_good(problems, paths)
+        self.size_ = self._choose_size(headers, paths)
+        is_gray = all(header.is_gray for header in headers.values())
+        auto_mode = "gray" if is_gray else "rgb"
+        self.mode_ = auto_mode if self.mode == "auto" else self.mode
+        dtypes = {header.dtype for header in headers.values()}
+        self.dtype_ = max(dtypes, key=("uint8", "uint16", "float32").index)
+        return problems
+
+    def _choose_size(self, headers, paths):
+        if self.size is not None:
+            return check_size(self.size, name=type(self).__name__)
+        first_row = {}
+        for row, header in headers.items():
+            first_row.setdefault(header.size, row)
+        if len(first_row) > 1:
+            (size, row), (other_size, other_row) = list(first_row.items())[:2]
+            raise ValueError(
+                f"{type(self).__name__} found {len(first_row)} sizes, such as {size} "
+                f"in {paths[row]!r} and {other_size} in {paths[other_row]!r}. Give the "
+                "size=(height, width) that all images shall have."
+            )
+        return next(iter(first_row))
+
+    def _images(self, paths):
+        return ImageFiles(
+            paths,
+            self.size_,
+            mode=self.mode_,
+            dtype=self.dtype_,
+            aspect=self.aspect,
+            cache=self.cache,
+            n_jobs=self.n_jobs,
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
+
+
+def _check_some_are_good(problems, paths):
+    if len(problems) == len(paths):
+        raise ValueError(
+            f"ReadImages can't read any of {len(paths)} files, such as {paths[0]!r} "
+            f"({problems[0]})."
+        )
+
+
+def _warn_of(problems, paths):
+    """Name the files that are left out of training, in one warning."""
+    if problems:
+        named = [f"{paths[row]!r} ({cause})" for row, cause in problems.items()]
+        warnings.warn(
+            f"ReadImages leaves {len(problems)} of {len(paths)} files out of fit, as "
+            f"they can't be read: {name_some(named)}.",
+            UserWarning,
+        )

@@ -1,0 +1,148 @@
+"""Measure how fast images are read from a folder, beside what else reads them.
+
+Run from the root of the repository::
+
+    python -m tests.benchmarks.folder --files 2000
+    python -m tests.benchmarks.folder --files 50000 --folder /tmp/photos
+"""
+
+import argparse
+import multiprocessing
+import resource
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from skimage.data import astronaut
+
+from sklcnn.images import ImageFiles, load_image_folder
+from sklcnn.preprocessing import ReadImages
+
+BATCH_SIZE = 128
+N_CLASSES = 10
+
+
+def write_images(folder, n_files, size):
+    """Write JPEG files, pieces of a photo, into a folder for each class."""
+    photo = Image.fromarray(astronaut())
+    rng = np.random.default_rng(0)
+    for number in range(n_files):
+        path = Path(folder) / f"class{number % N_CLASSES}" / f"{number:06}.jpg"
+        left, top = map(int, rng.integers(0, 512 - 128, 2))
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            box = (left, top, left + 128, top + 128)
+            photo.resize((size, size), box=box).save(path, quality=90)
+
+
+def read_with_pillow(paths):
+    """Decode in a loop: the least that has to be done."""
+    for path in paths:
+        with Image.open(path) as image:
+            np.asarray(image.convert("RGB"))
+    return len(paths)
+
+
+def read_with_sklcnn(paths, *, size, n_jobs):
+    """Read batches as the classifier does."""
+    images = ImageFiles(paths, (size, size), n_jobs=n_jobs)
+    for start in range(0, len(images), BATCH_SIZE):
+        images.read(np.arange(start, min(start + BATCH_SIZE, len(images))))
+    return len(images)
+
+
+def fit_reader(paths, *, size):
+    """Look at the headers, as `ReadImages.fit` does."""
+    ReadImages((size, size)).fit(paths)
+    return len(paths)
+
+
+def check_files(paths, *, size):
+    """Decode all files before training, as `on_error="warn"` does."""
+    ReadImages((size, size), on_error="warn").fit_transform(paths)
+    return len(paths)
+
+
+def read_with_torchvision(paths, *, n_workers):
+    """Read batches of an ImageFolder through a DataLoader."""
+    from torch import set_num_threads
+    from torch.utils.data import DataLoader
+    from torchvision.datasets import ImageFolder
+    from torchvision.transforms import PILToTensor
+
+    set_num_threads(1)  # two make it many times slower on busy cores
+    dataset = ImageFolder(Path(paths[0]).parent.parent, transform=PILToTensor())
+    loader = DataLoader(dataset, batch_size=BATCH_SIZE, num_workers=n_workers)
+    return sum(len(labels) for _, labels in loader)
+
+
+def measure(read, paths, queue):
+    """Time a reader in a process of its own, and tell its peak memory."""
+    try:
+        read(paths[: 2 * BATCH_SIZE])
+        start, cpu_start = time.perf_counter(), usage()[0]
+        n_images = read(paths)
+        seconds = time.perf_counter() - start
+    except (ImportError, RuntimeError) as error:
+        queue.put(str(error))
+        return
+    cpu_seconds, memory = usage()
+    cpu_per_image = (cpu_seconds - cpu_start) / n_images
+    queue.put((n_images / seconds, 1e6 * cpu_per_image, memory))
+
+
+def usage():
+    """Tell the CPU seconds and the peak MiB of this process and its workers."""
+    both = [resource.getrusage(resource.RUSAGE_SELF)]
+    both.append(resource.getrusage(resource.RUSAGE_CHILDREN))
+    cpu_seconds = sum(each.ru_utime + each.ru_stime for each in both)
+    return cpu_seconds, sum(each.ru_maxrss for each in both) / 1024
+
+
+def report(name, read, paths):
+    """Print one line of the table."""
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    process = context.Process(target=measure, args=(read, paths, queue))
+    process.start()
+    result = queue.get()
+    process.join()
+    if isinstance(result, str):
+        print(f"{name:42}{'-':>12}{'-':>14}{'-':>12}   {result.splitlines()[0]}")
+    else:
+        speed, cpu_per_image, memory = result
+        print(f"{name:42}{speed:12.0f}{cpu_per_image:14.0f}{memory:12.0f}", flush=True)
+
+
+def main():
+    """Write the files and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--files", type=int, default=2000, help="how many")
+    parser.add_argument("--size", type=int, default=128, help="pixels of a side")
+    parser.add_argument("--folder", help="where to write; kept. Default: temporary")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or temporary
+        write_images(folder, options.files, options.size)
+        start = time.perf_counter()
+        paths, _ = load_image_folder(folder, return_X_y=True)
+        print(f"{len(paths)} files listed in {time.perf_counter() - start:.2f} s\n")
+        print(f"{'':42}{'images/s':>12}{'CPU us/image':>14}{'peak MiB':>12}")
+        size = options.size
+        report("Pillow, one thread (the limit)", read_with_pillow, paths)
+        for n_jobs in (1, 2):
+            read = partial(read_with_sklcnn, size=size, n_jobs=n_jobs)
+            report(f"ImageFiles.read, {n_jobs} thread(s)", read, paths)
+        report("ReadImages.fit: headers only", partial(fit_reader, size=size), paths)
+        check = partial(check_files, size=size)
+        report("ReadImages(on_error='warn'): full check", check, paths)
+        for n_workers in (0, 1):
+            read = partial(read_with_torchvision, n_workers=n_workers)
+            report(f"ImageFolder + DataLoader, {n_workers} worker(s)", read, paths)
+
+
+if __name__ == "__main__":
+    main()

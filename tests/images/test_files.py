@@ -1,0 +1,251 @@
+"""Files look like one array of images."""
+
+import os
+import pickle
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+from sklearn.model_selection import StratifiedKFold, train_test_split
+
+from sklcnn.images import ImageFiles
+from sklcnn.images._cache import CACHE, ImageCache
+
+
+@pytest.fixture(autouse=True)
+def empty_cache():
+    """Begin and end with nothing kept."""
+    CACHE.clear()
+    yield
+    CACHE.clear()
+
+
+@pytest.fixture
+def pixels():
+    """Ten color images of 8x8 pixels."""
+    return np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def paths(pixels, tmp_path):
+    """The same in files."""
+    paths = [str(tmp_path / f"{number}.png") for number in range(len(pixels))]
+    for path, image in zip(paths, pixels, strict=True):
+        Image.fromarray(image).save(path)
+    return paths
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1, 2, 30, -1])
+def test_files_equal_their_pixels(paths, pixels, n_jobs):
+    """Any number of threads gives the images in order."""
+    images = ImageFiles(paths, (8, 8), n_jobs=n_jobs)
+
+    assert images.shape == (10, 8, 8, 3)
+    assert images.dtype == np.uint8
+    assert_array_equal(images, pixels)
+    assert_array_equal(images.read(np.array([7, 2, 2])), pixels[[7, 2, 2]])
+    assert images.read(np.array([], dtype=np.intp)).shape == (0, 8, 8, 3)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array, "path", "object", "bytes"])
+def test_paths_of_any_kind(paths, pixels, kind):
+    """Lists, arrays, Path objects and bytes name files alike."""
+    convert = {
+        "path": lambda paths: [Path(path) for path in paths],
+        "object": lambda paths: np.array([Path(path) for path in paths], dtype=object),
+        "bytes": lambda paths: [path.encode() for path in paths],
+    }.get(kind, kind)
+
+    images = ImageFiles(convert(paths), (8, 8))
+
+    assert_array_equal(images, pixels)
+    assert images.paths.tolist() == paths
+
+
+def test_data_frame_column_is_paths(paths, pixels):
+    """A column of a data frame lists files."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"path": paths}, index=range(5, 15))
+
+    assert_array_equal(ImageFiles(frame["path"], (8, 8)), pixels)
+
+
+def test_subsets_are_lazy(paths, pixels):
+    """Indexing as scikit-learn does reads nothing but single images."""
+    images = ImageFiles(paths, (8, 8), bad_rows=[9, 1])
+
+    subset = images[np.array([9, 0, 1])]
+
+    assert isinstance(subset, ImageFiles)
+    assert_array_equal(subset.bad_rows, [0, 2])
+    assert_array_equal(subset, pixels[[9, 0, 1]])
+    assert_array_equal(images[3], pixels[3])
+    assert_array_equal(images[-4:], pixels[-4:])
+    assert images[-4:].bad_rows.tolist() == [3]
+    assert images[2:5].bad_rows.size == 0
+
+
+def test_splitters_take_files(paths, pixels):
+    """Cross-validation and train_test_split index files like arrays."""
+    images = ImageFiles(paths, (8, 8))
+    y = np.arange(10) % 2
+
+    train, test = next(StratifiedKFold(5).split(images, y))
+    X_train, X_test = train_test_split(images, random_state=0)
+
+    assert_array_equal(images[train], pixels[train])
+    assert_array_equal(images[test], pixels[test])
+    assert isinstance(X_train, ImageFiles)
+    assert len(X_train) + len(X_test) == 10
+
+
+def test_pickle_holds_no_pixels(paths, pixels):
+    """A copy for another process is small, and reads the same."""
+    images = ImageFiles(paths, (8, 8), cache="memory", n_jobs=2)
+    np.asarray(images)
+
+    data = pickle.dumps(images)
+
+    assert len(data) < 1000 + sum(len(path) + 5 for path in paths)
+    assert_array_equal(pickle.loads(data), pixels)
+
+
+def test_threads_may_read_at_once(paths, pixels):
+    """Reading ahead while something else reads is safe."""
+    images = ImageFiles(paths, (8, 8), cache="memory", n_jobs=2)
+    results = [None] * 4
+
+    def read(number):
+        results[number] = np.asarray(images)
+
+    threads = [threading.Thread(target=read, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert all(np.array_equal(result, pixels) for result in results)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_broken_file_is_named(paths, n_jobs):
+    """Of several broken files, the first is named, whatever thread reads it."""
+    for row in (3, 8):
+        Path(paths[row]).write_bytes(b"broken")
+    images = ImageFiles(paths, (8, 8), n_jobs=n_jobs)
+
+    with pytest.raises(ValueError, match=r"3\.png.*begins with b'broken'"):
+        np.asarray(images)
+
+    assert list(images.check_files()) == [3, 8]
+
+
+def test_several_frames_warn_once(tmp_path):
+    """Epoch after epoch, a file with several frames is mentioned once."""
+    frames = [Image.new("L", (8, 8), shade) for shade in (9, 99)]
+    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
+    images = ImageFiles([tmp_path / "x.gif"], (8, 8))
+
+    with pytest.warns(UserWarning, match=r"first is used: 1 \('.*x\.gif'\)"):
+        np.asarray(images)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.asarray(images[:1])
+
+
+def test_cached_images_are_not_read_again(paths, pixels):
+    """Another object for the same files finds them in memory."""
+    np.asarray(ImageFiles(paths, (8, 8), cache="memory"))
+    assert CACHE.n_bytes == pixels.nbytes
+
+    for path in paths:
+        status = Path(path).stat()
+        Path(path).write_bytes(bytes(status.st_size))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    assert_array_equal(ImageFiles(paths[5:], (8, 8), cache="memory"), pixels[5:])
+
+
+def test_changed_file_is_read_again(paths, pixels):
+    """The cache notices a file that was written anew."""
+    images = ImageFiles(paths, (8, 8), cache="memory")
+    np.asarray(images)
+
+    Image.fromarray(pixels[0]).resize((90, 90)).save(paths[1])
+
+    assert not np.array_equal(images[1], pixels[1])
+    Path(paths[2]).unlink()
+    with pytest.raises(ValueError, match=r"2\.png.*no such file"):
+        images[2]
+
+
+def test_caller_may_change_what_was_read(paths, pixels):
+    """The cache keeps its own copy."""
+    images = ImageFiles(paths, (8, 8), cache="memory")
+
+    images[0][:] = 0
+
+    assert_array_equal(images[0], pixels[0])
+
+
+def test_cache_stays_within_its_limit():
+    """A full cache keeps what it has, and drops what is no longer read."""
+    cache = ImageCache(max_bytes=100)
+    image = np.zeros(40, dtype=np.uint8)
+
+    for path in "abc":
+        cache.put("old", path, 1, image)
+    assert cache.n_bytes == 80
+    assert cache.get("old", "a", 1) is image
+    assert cache.get("old", "a", 2) is None
+    assert cache.get("old", "c", 1) is None
+
+    cache.put("new", "a", 1, image)
+    assert cache.get("old", "a", 1) is None
+    assert cache.get("new", "a", 1) is image
+    assert cache.n_bytes == 40
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"size": 8}, "two ints"),
+        ({"size": (8, 0)}, "two ints"),
+        ({"size": (8, 8, 3)}, "two ints"),
+        ({"size": (8.0, 8)}, "two ints"),
+        ({"mode": "auto"}, "expects mode"),
+        ({"aspect": "fill"}, "expects aspect"),
+        ({"dtype": "int64"}, "expects dtype"),
+        ({"cache": "disk"}, "expects cache"),
+    ],
+)
+def test_wrong_options_are_named(options, match):
+    """What can't be is refused before anything is read."""
+    with pytest.raises(ValueError, match=match):
+        ImageFiles(["x.png"], **{"size": (8, 8), **options})
+
+
+@pytest.mark.parametrize(
+    ("paths", "match"),
+    [
+        ("folder/x.png", "list of paths, got one"),
+        (Path("x.png"), "list of paths, got one"),
+        ([], "0 sample"),
+        ([["x.png"]], "strings. Got .* at position 0"),
+        (np.array([["x.png"]]), "one dimension"),
+        (np.zeros((3, 8, 8)), "one dimension"),
+        ({"x.png"}, "of type set"),
+        (None, "of type NoneType"),
+        ([1, 2], "Got 1 of type int at position 0"),
+        (["x.png", None], "Got None .* at position 1"),
+    ],
+)
+def test_what_is_no_list_of_paths_is_named(paths, match):
+    """The message says what came instead of paths."""
+    with pytest.raises(ValueError, match=match):
+        ImageFiles(paths, (8, 8))
