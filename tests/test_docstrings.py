@@ -43,7 +43,7 @@ def public_objects():
                         yield f"{path}.{method}"
 
 
-@pytest.mark.parametrize("path", public_objects())
+@pytest.mark.parametrize("path", list(public_objects()))
 def test_public_name_is_documented(path):
     """Nothing is left for numpydoc to object to."""
     errors = [

@@ -1,3 +1,5 @@
 """Images: where they come from and what may happen to them."""
 
-__all__ = []
+from sklcnn.images._augmented import AugmentedImages
+
+__all__ = ["AugmentedImages"]
