@@ -109,6 +109,21 @@ class BaseAugmentation(TransformerMixin, BaseEstimator, ABC):
         images = check_images(_images_of(X), estimator=self, reset=False)
         return X if isinstance(X, AugmentedImages) else images
 
+    def set_output(self, *, transform=None):
+        """Do nothing: images stay images, whatever a Pipeline's output is set to.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The transform.
+        """
+        return self
+
     def _remember(self, X):
         """Check everything, and keep what later images can be compared with."""
         images = check_images(_images_of(X), estimator=self)
