@@ -125,6 +125,17 @@ def test_the_nearest_pixel_moves_whole_pixels_bit_for_bit(mode, cval):
     assert_array_equal(actual, expected)
 
 
+def test_large_batches_are_warped_as_their_images():
+    """Working in parts that fit into a cache changes nothing."""
+    images = torch.rand(9, 150, 160, 3)
+    matrices = random_matrices(9, (150, 160), "affine", np.random.default_rng(0))
+
+    actual = warp_tensor(images, matrices)
+
+    single = [warp_tensor(images[i : i + 1], matrices[i : i + 1]) for i in range(9)]
+    assert_allclose(actual, torch.cat(single), rtol=0, atol=1e-6)
+
+
 def test_fused_matrices_are_their_product():
     """One warp by a product is, away from borders, two warps one after the other."""
     y, x = np.mgrid[:40, :40] / 40
