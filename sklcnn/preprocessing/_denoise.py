@@ -6,8 +6,8 @@ import numpy as np
 from scipy import ndimage
 from skimage import restoration
 
-from sklcnn._sklearn import Interval, StrOptions
 from sklcnn._pixels import pixel_scale
+from sklcnn._sklearn import Interval, StrOptions
 from sklcnn.preprocessing._base import BasePreprocessing, as_float, restore_dtype
 
 

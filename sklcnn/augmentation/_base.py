@@ -1,0 +1,168 @@
+"""What all random transforms have in common."""
+
+from abc import ABC, abstractmethod
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from sklcnn._sklearn import Interval, fit_context
+from sklcnn._validation import check_images
+from sklcnn.images import AugmentedImages
+
+PROBABILITY = Interval(Real, 0, 1, closed="both")
+
+
+class BaseAugmentation(TransformerMixin, BaseEstimator, ABC):
+    """Base of the random transforms.
+
+    A subclass gives `_draw`. The numbers it draws come from the `random` it is given
+    and from nowhere else, which makes a draw a function of the seed, the epoch, the
+    image and the step.
+    """
+
+    # Parameters that may be pairs, and where both numbers must lie.
+    _pairs: dict = {}
+
+    @abstractmethod
+    def _draw(self, random, image_shape, pixel_range):
+        """Draw for every image, and return the stage that `stage` returns."""
+
+    def stage(self, random, image_shape, pixel_range):
+        """Draw for every image.
+
+        Parameters
+        ----------
+        random : RowRandom
+            Draws one number per image at a time.
+        image_shape : tuple of three ints
+            Height, width and number of channels.
+        pixel_range : tuple of two floats
+            Least and greatest pixel of the training images.
+
+        Returns
+        -------
+        stage : callable
+            What is done to a batch of images.
+        """
+        self._check_image_shape(image_shape)
+        return self._draw(random, image_shape, pixel_range)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check the images and the parameters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width), \
+                (n_samples, height, width, n_channels) or (n_samples, n_features)
+            Images, as arrays, lists or lazy images.
+        y : object, default=None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transform.
+        """
+        self._remember(X)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X, y=None):
+        """Fit, and note down that the images are to be redrawn in every epoch.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width), \
+                (n_samples, height, width, n_channels) or (n_samples, n_features)
+            Images, as arrays, lists or lazy images.
+        y : object, default=None
+            Ignored.
+
+        Returns
+        -------
+        augmented : AugmentedImages
+            The images unchanged, and this transform after those noted before.
+        """
+        images = self._remember(X)
+        if isinstance(X, AugmentedImages):
+            return AugmentedImages(images, (*X.steps, clone(self)), X.rows)
+        return AugmentedImages(images, (clone(self),))
+
+    def transform(self, X):
+        """Give the images back as they are: only training sees random images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width), \
+                (n_samples, height, width, n_channels) or (n_samples, n_features)
+            Images, as arrays, lists or lazy images.
+
+        Returns
+        -------
+        X : ndarray or lazy images
+            The images.
+        """
+        check_is_fitted(self)
+        images = check_images(_images_of(X), estimator=self, reset=False)
+        return X if isinstance(X, AugmentedImages) else images
+
+    def set_output(self, *, transform=None):
+        """Do nothing: images stay images, whatever a Pipeline's output is set to.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The transform.
+        """
+        return self
+
+    def _remember(self, X):
+        """Check everything, and keep what later images can be compared with."""
+        images = check_images(_images_of(X), estimator=self)
+        for name, interval in self._pairs.items():
+            _check_pair(self, name, interval)
+        if images.ndim > 2:
+            self._check_image_shape((*images.shape[1:], 1)[:3])
+        self.image_shape_ = tuple(images.shape[1:])
+        return images
+
+    def _check_image_shape(self, image_shape):
+        """Raise where such images can't be transformed; flat ones are seen later."""
+
+
+def span(value):
+    """Make a pair of a number, which is meant as plus or minus."""
+    return (-value, value) if isinstance(value, Real) else tuple(value)
+
+
+def only_where(happens, matrices):
+    """Replace the matrices of all other images by the identity."""
+    identity = np.eye(matrices.shape[-1])
+    return np.where(happens[:, np.newaxis, np.newaxis], matrices, identity)
+
+
+def _images_of(X):
+    return X.images if isinstance(X, AugmentedImages) else X
+
+
+def _check_pair(estimator, name, interval):
+    value = getattr(estimator, name)
+    if isinstance(value, (Real, str)):
+        return
+    is_pair = len(value) == 2 and all(
+        interval.is_satisfied_by(number) and np.isfinite(number) for number in value
+    )
+    if not is_pair or value[0] > value[1]:
+        raise ValueError(
+            f"The {name!r} parameter of {type(estimator).__name__} as a pair must be "
+            f"(low, high), with low at most high and both in the range {interval}. Got "
+            f"{value!r} instead."
+        )

@@ -1,0 +1,248 @@
+"""Random transforms of brightness and color."""
+
+from numbers import Real
+
+import numpy as np
+
+from sklcnn._sklearn import Interval
+from sklcnn.augmentation._base import (
+    PROBABILITY,
+    BaseAugmentation,
+    only_where,
+    span,
+)
+from sklcnn.augmentation._stages import Gamma, Recolor
+from sklcnn.images._matrices import brightness, contrast, saturation
+
+
+class RandomBrightness(BaseAugmentation):
+    """Make images brighter and darker at random.
+
+    Neighboring color steps are done by one matrix. What leaves the range of the
+    training images, which is 0 to 1 for bool, uint8 and uint16, is clipped to it after
+    the last.
+
+    Parameters
+    ----------
+    brightness : float or pair of floats, default=0.2
+        What is added at most either way, or a range of it, as a fraction of the range
+        of the training images. Drawn uniformly.
+    p : float, default=1.0
+        How often it happens.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of an image, as seen in `fit`.
+    n_features_in_ : int
+        Number of features seen in `fit`. Defined only for flat images.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen in `fit`. Defined only for flat images from a data
+        frame.
+
+    See Also
+    --------
+    RandomContrast : Strengthen and weaken contrast at random.
+    RandomGamma : Brighten or darken the middle tones at random.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklcnn.augmentation import RandomBrightness
+    >>> X = np.array([[[0, 100], [200, 255]]], dtype=np.uint8)
+    >>> RandomBrightness(brightness=(0.2, 0.2)).fit_transform(X).draw()
+    array([[[ 51, 151],
+            [251, 255]]], dtype=uint8)
+    """
+
+    _parameter_constraints: dict = {
+        "brightness": [Interval(Real, 0, 1, closed="both"), tuple, list],
+        "p": [PROBABILITY],
+    }
+    _pairs: dict = {"brightness": Interval(Real, -1, 1, closed="both")}
+
+    def __init__(self, *, brightness=0.2, p=1.0):
+        self.brightness = brightness
+        self.p = p
+
+    def _draw(self, random, image_shape, pixel_range):
+        happens = random.happens(self.p)
+        shifts = random.uniform(*span(self.brightness)) * np.ptp(pixel_range)
+        matrices = brightness(shifts, image_shape[2])
+        return Recolor(only_where(happens, matrices), pixel_range)
+
+
+class RandomContrast(BaseAugmentation):
+    """Strengthen and weaken the contrast of images at random.
+
+    Neighboring color steps are done by one matrix. What leaves the range of the
+    training images, which is 0 to 1 for bool, uint8 and uint16, is clipped to it after
+    the last.
+
+    Parameters
+    ----------
+    contrast : pair of floats, default=(0.8, 1.25)
+        Range of the factor by which pixels are pulled away from the middle of the range
+        of the training images. Above 1 is more contrast. Drawn log-uniformly.
+    p : float, default=1.0
+        How often it happens.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of an image, as seen in `fit`.
+    n_features_in_ : int
+        Number of features seen in `fit`. Defined only for flat images.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen in `fit`. Defined only for flat images from a data
+        frame.
+
+    See Also
+    --------
+    RandomBrightness : Make images brighter and darker at random.
+    RandomSaturation : Strengthen and weaken colors at random.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklcnn.augmentation import RandomContrast
+    >>> X = np.array([[[0.0, 0.5], [0.75, 1.0]]])
+    >>> RandomContrast(contrast=(0.5, 0.5)).fit_transform(X).draw()
+    array([[[0.25 , 0.5  ],
+            [0.625, 0.75 ]]])
+    """
+
+    _parameter_constraints: dict = {
+        "contrast": [tuple, list],
+        "p": [PROBABILITY],
+    }
+    _pairs: dict = {"contrast": Interval(Real, 0, None, closed="neither")}
+
+    def __init__(self, *, contrast=(0.8, 1.25), p=1.0):
+        self.contrast = contrast
+        self.p = p
+
+    def _draw(self, random, image_shape, pixel_range):
+        happens = random.happens(self.p)
+        factors = random.log_uniform(*self.contrast)
+        matrices = contrast(factors, sum(pixel_range) / 2, image_shape[2])
+        return Recolor(only_where(happens, matrices), pixel_range)
+
+
+class RandomSaturation(BaseAugmentation):
+    """Strengthen and weaken the colors of images at random.
+
+    Gray images stay as they are. A fourth channel is no color and stays as it is.
+
+    Neighboring color steps are done by one matrix. What leaves the range of the
+    training images, which is 0 to 1 for bool, uint8 and uint16, is clipped to it after
+    the last.
+
+    Parameters
+    ----------
+    saturation : pair of floats, default=(0.7, 1.3)
+        Range of the factor by which red, green and blue are pulled away from the gray
+        of the same luminance. Above 1 is more colorful, 0 is gray. Drawn uniformly.
+    p : float, default=1.0
+        How often it happens.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of an image, as seen in `fit`.
+    n_features_in_ : int
+        Number of features seen in `fit`. Defined only for flat images.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen in `fit`. Defined only for flat images from a data
+        frame.
+
+    See Also
+    --------
+    RandomContrast : Strengthen and weaken contrast at random.
+    RandomBrightness : Make images brighter and darker at random.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklcnn.augmentation import RandomSaturation
+    >>> X = np.array([[[[255, 0, 0], [255, 255, 255]]]], dtype=np.uint8)
+    >>> RandomSaturation(saturation=(0, 0)).fit_transform(X).draw()
+    array([[[[ 54,  54,  54],
+             [255, 255, 255]]]], dtype=uint8)
+    """
+
+    _parameter_constraints: dict = {
+        "saturation": [tuple, list],
+        "p": [PROBABILITY],
+    }
+    _pairs: dict = {"saturation": Interval(Real, 0, None, closed="left")}
+
+    def __init__(self, *, saturation=(0.7, 1.3), p=1.0):
+        self.saturation = saturation
+        self.p = p
+
+    def _draw(self, random, image_shape, pixel_range):
+        happens = random.happens(self.p)
+        matrices = saturation(random.uniform(*self.saturation), image_shape[2])
+        return Recolor(only_where(happens, matrices), pixel_range)
+
+    def _check_image_shape(self, image_shape):
+        if image_shape[2] > 4:
+            raise ValueError(
+                "RandomSaturation expects gray images, or red, green and blue, with or "
+                f"without a fourth channel. Got {image_shape[2]} channels instead."
+            )
+
+
+class RandomGamma(BaseAugmentation):
+    """Brighten or darken the middle tones of images at random.
+
+    The range of the training images counts as 0 to 1 here; pixels are clipped to it.
+
+    Parameters
+    ----------
+    gamma : pair of floats, default=(0.8, 1.25)
+        Range of the power to which pixels are raised. Above 1 is darker. Drawn
+        log-uniformly.
+    p : float, default=1.0
+        How often it happens.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of an image, as seen in `fit`.
+    n_features_in_ : int
+        Number of features seen in `fit`. Defined only for flat images.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen in `fit`. Defined only for flat images from a data
+        frame.
+
+    See Also
+    --------
+    RandomBrightness : Make images brighter and darker at random.
+    RandomContrast : Strengthen and weaken contrast at random.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklcnn.augmentation import RandomGamma
+    >>> X = np.array([[[0.0, 0.5], [0.25, 1.0]]])
+    >>> RandomGamma(gamma=(2, 2)).fit_transform(X).draw()
+    array([[[0.    , 0.25  ],
+            [0.0625, 1.    ]]])
+    """
+
+    _parameter_constraints: dict = {
+        "gamma": [tuple, list],
+        "p": [PROBABILITY],
+    }
+    _pairs: dict = {"gamma": Interval(Real, 0, None, closed="neither")}
+
+    def __init__(self, *, gamma=(0.8, 1.25), p=1.0):
+        self.gamma = gamma
+        self.p = p
+
+    def _draw(self, random, image_shape, pixel_range):
+        happens = random.happens(self.p)
+        powers = random.log_uniform(*self.gamma)
+        return Gamma(np.where(happens, powers, 1), pixel_range)

@@ -1,0 +1,369 @@
+"""Random transforms that interpolate between pixels."""
+
+from abc import abstractmethod
+from numbers import Integral, Real
+
+import numpy as np
+
+from sklcnn._sklearn import Interval, Options
+from sklcnn.augmentation._base import (
+    PROBABILITY,
+    BaseAugmentation,
+    only_where,
+    span,
+)
+from sklcnn.augmentation._stages import Warp
+from sklcnn.augmentation._whole_pixels import BORDER
+from sklcnn.images._matrices import (
+    perspective,
+    rotation,
+    scaling,
+    shear,
+    translation,
+)
+from sklcnn.images._warp import INTERPOLATIONS
+
+_INTERPOLATION: dict = {
+    **BORDER,
+    "order": [Options(Integral, set(INTERPOLATIONS))],
+    "p": [PROBABILITY],
+}
+
+
+class _GeometricAugmentation(BaseAugmentation):
+    """Base of what is one matrix per image; neighbors are done in one interpolation."""
+
+    @abstractmethod
+    def _matrices(self, random, image_shape):
+        """Draw matrices of shape (n, 3, 3), the middle of the image at (0, 0)."""
+
+    def _draw(self, random, image_shape, pixel_range):
+        happens = random.happens(self.p)
+        matrices = only_where(happens, self._matrices(random, image_shape))
+        return Warp(matrices, self.order, (self.mode, float(self.cval)))
+
+
+class RandomRotation(_GeometricAugmentation):
+    """Rotate images at random, about their middle.
+
+    Neighboring geometric steps with the same `mode`, `cval` and `order` are done in one
+    interpolation.
+
+    Parameters
+    ----------
+    degrees : float or pair of floats, default=15
+        The largest angle either way, or a range of angles, counter-clockwise on the
+        screen. Angles are drawn uniformly.
+    mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
+        What lies outside the image, in the words of `numpy.pad` and scikit-image.
+    cval : float, default=0.0
+        The value outside for ``mode="constant"``, where bool, uint8 and uint16 count
+        from 0 to 1.
+    order : {0, 1}, default=1
+        0 takes the nearest pixel, 1 interpolates linearly.
+    p : float, default=1.0
+        How often it happens.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of an image, as seen in `fit`.
+    n_features_in_ : int
+        Number of features seen in `fit`. Defined only for flat images.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen in `fit`. Defined only for flat images from a data
+        frame.
+
+    See Also
+    --------
+    RandomShear : Slant images at random.
+    RandomFlip : Mirror images at random.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklcnn.augmentation import RandomRotation
+    >>> X = np.array([[[1, 2], [3, 4]]], dtype=np.uint8)
+    >>> RandomRotation(degrees=(90, 90)).fit_transform(X).draw()
+    array([[[2, 4],
+            [1, 3]]], dtype=uint8)
+    """
+
+    _parameter_constraints: dict = {
+        "degrees": [Interval(Real, 0, 360, closed="both"), tuple, list],
+        **_INTERPOLATION,
+    }
+    _pairs: dict = {"degrees": Interval(Real, -360, 360, closed="both")}
+
+    def __init__(self, *, degrees=15, mode="constant", cval=0.0, order=1, p=1.0):
+        self.degrees = degrees
+        self.mode = mode
+        self.cval = cval
+        self.order = order
+        self.p = p
+
+    def _matrices(self, random, image_shape):
+        return rotation(np.deg2rad(random.uniform(*span(self.degrees))))
+
+
+class RandomTranslation(_GeometricAugmentation):
+    """Move images at random, sideways and up or down.
+
+    Neighboring geometric steps with the same `mode`, `cval` and `order` are done in one
+    interpolation.
+
+    Parameters
+    ----------
+    translate : float, default=0.1
+        The largest distance either way, as a fraction of the width and of the height.
+        Distances are drawn uniformly.
+    mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
+        What lies outside the image, in the words of `numpy.pad` and scikit-image.
+    cval : float, default=0.0
+        The value outside for ``mode="constant"``, where bool, uint8 and uint16 count
+        from 0 to 1.
+    order : {0, 1}, default=1
+        0 takes the nearest pixel, 1 interpolates linearly.
+    p : float, default=1.0
+        How often it happens.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of an image, as seen in `fit`.
+    n_features_in_ : int
+        Number of features seen in `fit`. Defined only for flat images.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen in `fit`. Defined only for flat images from a data
+        frame.
+
+    See Also
+    --------
+    RandomCrop : Move images by whole pixels.
+    RandomScale : Enlarge and reduce images at random.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklcnn.augmentation import RandomTranslation
+    >>> X = np.ones((1, 8, 8))
+    >>> augmented = RandomTranslation(translate=0.25).fit_transform(X)
+    >>> augmented.draw().shape
+    (1, 8, 8)
+    """
+
+    _parameter_constraints: dict = {
+        "translate": [Interval(Real, 0, 1, closed="both")],
+        **_INTERPOLATION,
+    }
+
+    def __init__(self, *, translate=0.1, mode="constant", cval=0.0, order=1, p=1.0):
+        self.translate = translate
+        self.mode = mode
+        self.cval = cval
+        self.order = order
+        self.p = p
+
+    def _matrices(self, random, image_shape):
+        height, width, _ = image_shape
+        x = random.uniform(-self.translate * width, self.translate * width)
+        y = random.uniform(-self.translate * height, self.translate * height)
+        return translation(x, y)
+
+
+class RandomScale(_GeometricAugmentation):
+    """Enlarge and reduce images at random, about their middle.
+
+    Images keep their size: what grows over it is cut off.
+
+    Neighboring geometric steps with the same `mode`, `cval` and `order` are done in one
+    interpolation.
+
+    Parameters
+    ----------
+    scale : pair of floats, default=(0.9, 1.1)
+        Range of the factor of both width and height. Above 1 is larger. Factors are
+        drawn log-uniformly, so that 1/2 and 2 are equally far from 1.
+    mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
+        What lies outside the image, in the words of `numpy.pad` and scikit-image.
+    cval : float, default=0.0
+        The value outside for ``mode="constant"``, where bool, uint8 and uint16 count
+        from 0 to 1.
+    order : {0, 1}, default=1
+        0 takes the nearest pixel, 1 interpolates linearly.
+    p : float, default=1.0
+        How often it happens.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of an image, as seen in `fit`.
+    n_features_in_ : int
+        Number of features seen in `fit`. Defined only for flat images.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen in `fit`. Defined only for flat images from a data
+        frame.
+
+    See Also
+    --------
+    RandomTranslation : Move images at random.
+    RandomPerspective : Look at images from aside.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklcnn.augmentation import RandomScale
+    >>> X = np.array([[[0, 0, 0, 0], [0, 9, 9, 0], [0, 9, 9, 0], [0, 0, 0, 0]]])
+    >>> RandomScale(scale=(3, 3)).fit_transform(X).draw()
+    array([[[9, 9, 9, 9],
+            [9, 9, 9, 9],
+            [9, 9, 9, 9],
+            [9, 9, 9, 9]]])
+    """
+
+    _parameter_constraints: dict = {
+        "scale": [tuple, list],
+        **_INTERPOLATION,
+    }
+    _pairs: dict = {"scale": Interval(Real, 0, None, closed="neither")}
+
+    def __init__(self, *, scale=(0.9, 1.1), mode="constant", cval=0.0, order=1, p=1.0):
+        self.scale = scale
+        self.mode = mode
+        self.cval = cval
+        self.order = order
+        self.p = p
+
+    def _matrices(self, random, image_shape):
+        factors = random.log_uniform(*self.scale)
+        return scaling(factors, factors)
+
+
+class RandomShear(_GeometricAugmentation):
+    """Slant images at random, sideways.
+
+    Neighboring geometric steps with the same `mode`, `cval` and `order` are done in one
+    interpolation.
+
+    Parameters
+    ----------
+    degrees : float or pair of floats, default=10
+        The largest angle either way, or a range of angles, by which upright lines lean
+        to the right. Angles are drawn uniformly.
+    mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
+        What lies outside the image, in the words of `numpy.pad` and scikit-image.
+    cval : float, default=0.0
+        The value outside for ``mode="constant"``, where bool, uint8 and uint16 count
+        from 0 to 1.
+    order : {0, 1}, default=1
+        0 takes the nearest pixel, 1 interpolates linearly.
+    p : float, default=1.0
+        How often it happens.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of an image, as seen in `fit`.
+    n_features_in_ : int
+        Number of features seen in `fit`. Defined only for flat images.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen in `fit`. Defined only for flat images from a data
+        frame.
+
+    See Also
+    --------
+    RandomRotation : Rotate images at random.
+    RandomPerspective : Look at images from aside.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklcnn.augmentation import RandomShear
+    >>> X = np.array([[[0, 1, 0], [0, 1, 0], [0, 1, 0]]])
+    >>> RandomShear(degrees=(45, 45)).fit_transform(X).draw()
+    array([[[0, 0, 1],
+            [0, 1, 0],
+            [1, 0, 0]]])
+    """
+
+    _parameter_constraints: dict = {
+        "degrees": [Interval(Real, 0, 90, closed="left"), tuple, list],
+        **_INTERPOLATION,
+    }
+    _pairs: dict = {"degrees": Interval(Real, -90, 90, closed="neither")}
+
+    def __init__(self, *, degrees=10, mode="constant", cval=0.0, order=1, p=1.0):
+        self.degrees = degrees
+        self.mode = mode
+        self.cval = cval
+        self.order = order
+        self.p = p
+
+    def _matrices(self, random, image_shape):
+        return shear(np.deg2rad(random.uniform(*span(self.degrees))))
+
+
+class RandomPerspective(_GeometricAugmentation):
+    """Look at images from aside, at random.
+
+    Neighboring geometric steps with the same `mode`, `cval` and `order` are done in one
+    interpolation.
+
+    Parameters
+    ----------
+    distortion : float, default=0.1
+        The largest distance that a corner moves sideways, and up or down, as a fraction
+        of the width and of the height. Distances are drawn uniformly.
+    mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
+        What lies outside the image, in the words of `numpy.pad` and scikit-image.
+    cval : float, default=0.0
+        The value outside for ``mode="constant"``, where bool, uint8 and uint16 count
+        from 0 to 1.
+    order : {0, 1}, default=1
+        0 takes the nearest pixel, 1 interpolates linearly.
+    p : float, default=1.0
+        How often it happens.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of an image, as seen in `fit`.
+    n_features_in_ : int
+        Number of features seen in `fit`. Defined only for flat images.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen in `fit`. Defined only for flat images from a data
+        frame.
+
+    See Also
+    --------
+    RandomShear : Slant images at random.
+    RandomScale : Enlarge and reduce images at random.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklcnn.augmentation import RandomPerspective
+    >>> X = np.ones((1, 8, 8))
+    >>> augmented = RandomPerspective(distortion=0.2).fit_transform(X)
+    >>> augmented.draw().shape
+    (1, 8, 8)
+    """
+
+    _parameter_constraints: dict = {
+        "distortion": [Interval(Real, 0, 0.25, closed="left")],
+        **_INTERPOLATION,
+    }
+
+    def __init__(self, *, distortion=0.1, mode="constant", cval=0.0, order=1, p=1.0):
+        self.distortion = distortion
+        self.mode = mode
+        self.cval = cval
+        self.order = order
+        self.p = p
+
+    def _matrices(self, random, image_shape):
+        size = np.array(image_shape[1::-1])
+        corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * size / 2
+        moves = [random.uniform(-self.distortion, self.distortion) for _ in range(8)]
+        moves = np.stack(moves, axis=1).reshape(-1, 4, 2) * size
+        return perspective(corners, corners + moves)

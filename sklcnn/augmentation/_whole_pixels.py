@@ -1,0 +1,145 @@
+"""Random transforms that move pixels to the places of others, and keep their values."""
+
+from numbers import Integral, Real
+
+import numpy as np
+
+from sklcnn._sklearn import Interval, StrOptions
+from sklcnn.augmentation._base import PROBABILITY, BaseAugmentation
+from sklcnn.augmentation._stages import Warp
+from sklcnn.images._matrices import scaling, translation
+from sklcnn.images._warp import PADDING_MODES
+
+BORDER: dict = {
+    "mode": [StrOptions(set(PADDING_MODES))],
+    "cval": [Interval(Real, None, None, closed="neither")],
+}
+
+
+class RandomFlip(BaseAugmentation):
+    """Mirror images at random.
+
+    Mirroring alone, or with `RandomCrop`, leaves the values of pixels as they are, bit
+    for bit.
+
+    Parameters
+    ----------
+    horizontal : bool, default=True
+        Whether left and right may change places.
+    vertical : bool, default=False
+        Whether top and bottom may change places.
+    p : float, default=0.5
+        How often each of them happens.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of an image, as seen in `fit`.
+    n_features_in_ : int
+        Number of features seen in `fit`. Defined only for flat images.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen in `fit`. Defined only for flat images from a data
+        frame.
+
+    See Also
+    --------
+    RandomCrop : Move images by whole pixels.
+    RandomRotation : Rotate images at random.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklcnn.augmentation import RandomFlip
+    >>> X = np.array([[[1, 2, 3], [4, 5, 6]]], dtype=np.uint8)
+    >>> RandomFlip(p=1.0).fit_transform(X).draw()
+    array([[[3, 2, 1],
+            [6, 5, 4]]], dtype=uint8)
+    """
+
+    _parameter_constraints: dict = {
+        "horizontal": ["boolean"],
+        "vertical": ["boolean"],
+        "p": [PROBABILITY],
+    }
+
+    def __init__(self, *, horizontal=True, vertical=False, p=0.5):
+        self.horizontal = horizontal
+        self.vertical = vertical
+        self.p = p
+
+    def _draw(self, random, image_shape, pixel_range):
+        x = np.where(random.happens(self.p) & self.horizontal, -1, 1)
+        y = np.where(random.happens(self.p) & self.vertical, -1, 1)
+        return Warp(scaling(x, y))
+
+
+class RandomCrop(BaseAugmentation):
+    """Pad images and cut them to their size again, at a random place.
+
+    This moves them by whole pixels. Alone, or with `RandomFlip`, it leaves the values
+    of pixels as they are, bit for bit. Next to other geometric steps with the same
+    `mode` and `cval` it is part of their interpolation.
+
+    Parameters
+    ----------
+    padding : int, default=4
+        Number of pixels on every side, at most the shorter side of the images.
+    mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
+        What lies outside the image, in the words of `numpy.pad` and scikit-image.
+    cval : float, default=0.0
+        The value outside for ``mode="constant"``, where bool, uint8 and uint16 count
+        from 0 to 1.
+    p : float, default=1.0
+        How often it happens.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of an image, as seen in `fit`.
+    n_features_in_ : int
+        Number of features seen in `fit`. Defined only for flat images.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen in `fit`. Defined only for flat images from a data
+        frame.
+
+    See Also
+    --------
+    RandomTranslation : Move images by a fraction of their size.
+    RandomFlip : Mirror images at random.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklcnn.augmentation import RandomCrop
+    >>> X = np.array([[[1, 2, 3], [4, 5, 6], [7, 8, 9]]], dtype=np.uint8)
+    >>> RandomCrop(padding=1).fit_transform(X).draw(epoch=1)
+    array([[[2, 3, 0],
+            [5, 6, 0],
+            [8, 9, 0]]], dtype=uint8)
+    """
+
+    _parameter_constraints: dict = {
+        "padding": [Interval(Integral, 0, None, closed="left")],
+        **BORDER,
+        "p": [PROBABILITY],
+    }
+
+    def __init__(self, *, padding=4, mode="constant", cval=0.0, p=1.0):
+        self.padding = padding
+        self.mode = mode
+        self.cval = cval
+        self.p = p
+
+    def _draw(self, random, image_shape, pixel_range):
+        happens = random.happens(self.p)
+        x, y = (random.integers(-self.padding, self.padding) for _ in range(2))
+        matrices = translation(x * happens, y * happens)
+        return Warp(matrices, border=(self.mode, float(self.cval)))
+
+    def _check_image_shape(self, image_shape):
+        height, width = image_shape[:2]
+        if self.padding > min(height, width):
+            raise ValueError(
+                f"RandomCrop got padding={self.padding}, which is more than the "
+                f"shorter side of images of {height} x {width} pixels. Lower `padding`."
+            )

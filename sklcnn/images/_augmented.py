@@ -1,0 +1,262 @@
+"""Images, and a note of how to redraw them."""
+
+import sys
+import warnings
+
+import numpy as np
+import torch
+
+from sklcnn._pixels import pixel_scale
+from sklcnn._validation import resolve_image_shape
+from sklcnn.images._lazy import LazyImages
+from sklcnn.images._random import RowRandom
+
+
+class AugmentedImages(LazyImages):
+    """Images that a classifier of this package redraws at random in every epoch.
+
+    The steps of `sklcnn.augmentation` return them from `fit_transform`. They are a
+    value, the images and a tuple of random transforms, and hold no random state: a draw
+    is a function of the seed, the epoch, the image and the transform.
+
+    Read as an array they are their images, unchanged. An estimator that does so, be it
+    a scaler or a classifier of another package, warns once that the transforms have no
+    effect on it.
+
+    Parameters
+    ----------
+    images : ndarray or LazyImages of shape (n_samples, height, width), \
+            (n_samples, height, width, n_channels) or (n_samples, n_features)
+        The images themselves.
+    steps : tuple of transformers
+        Random transforms of `sklcnn.augmentation`, in order.
+    rows : ndarray of shape (n_samples,), default=None
+        Whole numbers that tell each image from the others, on which its draws depend.
+        By default its position. Subsets keep the numbers of their images.
+
+    See Also
+    --------
+    sklcnn.augmentation.RandomFlip : Mirror images at random.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklcnn.augmentation import RandomFlip
+    >>> X = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    >>> augmented = RandomFlip(p=1.0).fit_transform(X)
+    >>> augmented[1:].draw()
+    array([[[ 8,  7,  6],
+            [11, 10,  9]]], dtype=uint8)
+    """
+
+    def __init__(self, images, steps, rows=None):
+        self.images = images
+        self.steps = tuple(steps)
+        self.rows = np.arange(len(images), dtype=np.intp) if rows is None else rows
+
+    @property
+    def shape(self):
+        """Shape of the images."""
+        return tuple(self.images.shape)
+
+    @property
+    def dtype(self):
+        """The numpy dtype of the images."""
+        return self.images.dtype
+
+    def read(self, rows):
+        """Read the unchanged images of the given rows.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n,), dtype intp
+            Positions between 0 and ``len(self) - 1``.
+
+        Returns
+        -------
+        images : ndarray of shape (n, height, width[, n_channels])
+            As they are.
+        """
+        if isinstance(self.images, np.ndarray):
+            return self.images[rows]
+        if isinstance(self.images, LazyImages):
+            return self.images.read(rows)
+        rows, positions = np.unique(rows, return_inverse=True)  # h5py wants them so
+        return np.asarray(self.images[rows])[positions]
+
+    def take(self, rows):
+        """Keep only the given rows, and the note of how to redraw them.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n,), dtype intp
+            Positions between 0 and ``len(self) - 1``.
+
+        Returns
+        -------
+        augmented : AugmentedImages
+            Drawn as these rows are drawn among all.
+        """
+        is_lazy = isinstance(self.images, LazyImages)
+        images = self.images[rows] if is_lazy else self.read(rows)
+        return AugmentedImages(images, self.steps, self.rows[rows])
+
+    def draws(self, epoch, seed, pixel_range=(0.0, 1.0)):
+        """Prepare the draws of one epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of the epoch, from 0.
+        seed : int
+            Seed of the training, from 0.
+        pixel_range : tuple of two floats, default=(0.0, 1.0)
+            Least and greatest pixel of the training images, as the network sees them
+            (uint8 as 0 to 1). Strength of noise and brightness, the middle of contrast
+            and the bounds of what comes out of color steps and noise follow from it.
+
+        Returns
+        -------
+        draws : callable
+            Called with a tensor of shape (n, height, width, n_channels), of floats on
+            any device, and the positions of these images in `self`, an integer array of
+            shape (n,), it returns a tensor alike of the augmented images.
+        """
+        return Draws(self.steps, self.rows, (seed, epoch), pixel_range)
+
+    def draw(self, rows=None, epoch=0, seed=0, pixel_range=None, image_shape=None):
+        """Draw images as one epoch of a training sees them, to look at.
+
+        Parameters
+        ----------
+        rows : int, slice or array-like of shape (n,), default=None
+            Which images. By default all.
+        epoch : int, default=0
+            Number of the epoch, from 0.
+        seed : int, default=0
+            Seed of the training, from 0.
+        pixel_range : tuple of two floats, default=None
+            Least and greatest pixel, see `draws`. By default 0 and 1 where all pixels
+            are between them once bool, uint8 and uint16 are scaled, else the least and
+            greatest pixel of all images.
+        image_shape : tuple of int, default=None
+            Height, width and number of channels of flat images. By default a square,
+            if there is one, or a row of gray pixels.
+
+        Returns
+        -------
+        images : ndarray of shape (n, height, width[, n_channels])
+            Of the dtype and in the range of the images; rounded if they are integers.
+        """
+        rows = np.arange(len(self))[slice(None) if rows is None else rows]
+        if rows.ndim == 0:
+            picked = rows[np.newaxis]
+            return self.draw(picked, epoch, seed, pixel_range, image_shape)[0]
+        if pixel_range is None:
+            pixel_range = _pixel_range(self.images)
+        shape = resolve_image_shape(self.shape, image_shape, name=type(self).__name__)
+        pixels = self.read(rows)
+        real = np.float64 if self.dtype == np.float64 else np.float32
+        batch = pixels.reshape(-1, *shape).astype(real) * real(pixel_scale(self.dtype))
+        drawn = self.draws(epoch, seed, pixel_range)(torch.from_numpy(batch), rows)
+        return _with_dtype(drawn.numpy(), self.dtype).reshape(pixels.shape)
+
+    def __array__(self, dtype=None, copy=None):
+        self._tell_reader()
+        return np.array(self.images, dtype=dtype, copy=copy)
+
+    def __getstate__(self):
+        return {key: value for key, value in vars(self).items() if key != "_has_told"}
+
+    def _tell_reader(self):
+        """Warn the estimator that reads, if one does, that it gets plain images.
+
+        Whoever converts by hand, and scikit-learn's own checks, know what they do.
+        """
+        reader = _reading_estimator(sys._getframe(2))
+        if reader is None or hasattr(self, "_has_told"):
+            return
+        self._has_told = True
+        steps = ", ".join(type(step).__name__ for step in self.steps)
+        warnings.warn(
+            f"{type(reader).__name__} can't redraw images in every epoch, so it gets "
+            f"the plain images and {steps} before it has no effect. Put augmentation "
+            "right before a CNNClassifier, with no other step in between.",
+            UserWarning,
+        )
+
+
+class Draws:
+    """The random transforms of one epoch.
+
+    Parameters
+    ----------
+    steps : tuple of transformers
+        Random transforms of `sklcnn.augmentation`.
+    rows : ndarray of shape (n_samples,)
+        What tells one image from another.
+    counters : tuple of int
+        What else the draws depend on.
+    pixel_range : tuple of two floats
+        Least and greatest pixel.
+    """
+
+    def __init__(self, steps, rows, counters, pixel_range):
+        self.steps = steps
+        self.rows = rows
+        self.counters = counters
+        self.pixel_range = pixel_range
+        self._image_shape = None
+
+    def __call__(self, batch, rows):
+        image_shape = tuple(batch.shape[1:])
+        if image_shape != self._image_shape:
+            self._stages = self._draw_stages(image_shape)
+            self._image_shape = image_shape
+        with torch.no_grad(), torch.autocast(batch.device.type, enabled=False):
+            for stage in self._stages:
+                batch = stage(batch, rows)
+        return batch
+
+    def _draw_stages(self, image_shape):
+        """Draw for all rows, and make one stage of steps that can be done at once."""
+        stages = []
+        for number, step in enumerate(self.steps):
+            random = RowRandom(self.rows, *self.counters, number)
+            stage = step.stage(random, image_shape, self.pixel_range)
+            both = stages[-1].then(stage) if stages else None
+            if both is not None:
+                stage = both
+                stages.pop()
+            stages.append(stage)
+        return stages
+
+
+def _reading_estimator(frame):
+    """Find the estimator in one of whose methods an array is asked for, or None."""
+    while frame is not None:
+        if frame.f_code.co_varnames[:1] == ("self",):
+            reader = frame.f_locals.get("self")
+            if hasattr(type(reader), "fit"):
+                return reader
+        frame = frame.f_back
+    return None
+
+
+def _pixel_range(images):
+    if images.dtype.name in ("bool", "uint8", "uint16"):
+        return (0.0, 1.0)
+    images = np.asarray(images)
+    low, high = float(images.min()), float(images.max())
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+
+
+def _with_dtype(pixels, dtype):
+    """Bring pixels back from what the network sees to what came in."""
+    if dtype.kind == "b":
+        return pixels >= 0.5
+    if dtype.kind not in "iu":
+        return pixels.astype(dtype, copy=False)
+    limits = np.iinfo(dtype)
+    pixels = np.rint(pixels / pixel_scale(dtype))
+    return pixels.clip(limits.min, limits.max).astype(dtype)

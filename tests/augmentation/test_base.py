@@ -1,0 +1,180 @@
+"""All random transforms are good scikit-learn transformers."""
+
+import inspect
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklcnn import augmentation
+from sklcnn.augmentation import RandomCrop, RandomFlip, RandomRotation
+from sklcnn.images import AugmentedImages
+
+STEPS = [getattr(augmentation, name)() for name in augmentation.__all__]
+
+
+@parametrize_with_checks(STEPS)
+def test_step_is_a_scikit_learn_transformer(estimator, check):
+    """Not one check is expected to fail."""
+    check(estimator)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: type(step).__name__)
+def test_every_parameter_is_keyword_only_and_constrained(step):
+    """None is left for a typo to pass through."""
+    parameters = list(inspect.signature(type(step)).parameters.values())
+
+    assert {parameter.kind for parameter in parameters} == {parameters[0].KEYWORD_ONLY}
+    assert {parameter.name for parameter in parameters} == set(
+        step._parameter_constraints
+    )
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.zeros((3, 8, 8), np.uint8),
+        np.zeros((3, 8, 8, 4)),
+        np.zeros((3, 64)),
+        [np.zeros((8, 8, 3))] * 3,
+        np.zeros((3, 64)).tolist(),
+    ],
+    ids=["gray", "channels", "flat", "list of images", "nested list"],
+)
+def test_fit_transform_notes_and_transform_leaves_alone(X):
+    """Both have the images themselves; only one knows how to redraw them."""
+    step = RandomFlip()
+
+    augmented = step.fit_transform(X)
+
+    assert isinstance(augmented, AugmentedImages)
+    assert_array_equal(np.asarray(augmented), np.asarray(X))
+    assert_array_equal(step.transform(X), np.asarray(X))
+    assert isinstance(step.transform(X), np.ndarray)
+    assert step.image_shape_ == np.shape(X)[1:]
+
+
+def test_a_pipeline_collects_its_steps():
+    """In order, as clones that later changes of parameters do not reach."""
+    pipeline = make_pipeline(
+        RandomFlip(), make_pipeline(RandomRotation(), RandomCrop())
+    )
+    X = np.zeros((3, 8, 8))
+
+    augmented = pipeline.fit_transform(X)
+    pipeline.set_params(randomflip__p=1.0)
+
+    assert augmented.images is X
+    assert [type(step) for step in augmented.steps] == [
+        RandomFlip,
+        RandomRotation,
+        RandomCrop,
+    ]
+    assert augmented.steps[0].p == 0.5
+    pipeline.set_params(randomflip="passthrough")
+    assert len(pipeline.fit_transform(X).steps) == 2
+
+
+def test_pandas_output_breaks_nothing():
+    """`set_output` has nothing to wrap."""
+    pipeline = make_pipeline(RandomFlip(), RandomRotation()).set_output(
+        transform="pandas"
+    )
+
+    assert isinstance(pipeline.fit_transform(np.zeros((3, 64))), AugmentedImages)
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.5, "often", np.nan])
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: type(step).__name__)
+def test_a_probability_is_between_0_and_1(step, p):
+    """For every step."""
+    step = type(step)(p=p)
+
+    with pytest.raises(ValueError, match="The 'p' parameter"):
+        step.fit(np.zeros((2, 8, 8)))
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("RandomRotation", {"degrees": "15"}),
+        ("RandomRotation", {"degrees": -15}),
+        ("RandomRotation", {"degrees": None}),
+        ("RandomRotation", {"degrees": (15, -15)}),
+        ("RandomRotation", {"degrees": (1, 2, 3)}),
+        ("RandomRotation", {"degrees": (0, np.nan)}),
+        ("RandomRotation", {"degrees": (0, np.inf)}),
+        ("RandomRotation", {"degrees": ("a", "b")}),
+        ("RandomRotation", {"mode": "mirror"}),
+        ("RandomRotation", {"mode": "wrap"}),
+        ("RandomRotation", {"order": 3}),
+        ("RandomRotation", {"cval": np.inf}),
+        ("RandomShear", {"degrees": 90}),
+        ("RandomScale", {"scale": 1.1}),
+        ("RandomScale", {"scale": (0, 1.1)}),
+        ("RandomScale", {"scale": (-1, 1)}),
+        ("RandomScale", {"scale": (1.1, 0.9)}),
+        ("RandomTranslation", {"translate": -0.1}),
+        ("RandomTranslation", {"translate": 2}),
+        ("RandomCrop", {"padding": -1}),
+        ("RandomCrop", {"padding": 1.5}),
+        ("RandomPerspective", {"distortion": 0.25}),
+        ("RandomFlip", {"horizontal": "yes"}),
+        ("RandomBrightness", {"brightness": 2}),
+        ("RandomContrast", {"contrast": (0, 1)}),
+        ("RandomSaturation", {"saturation": (-1, 1)}),
+        ("RandomGamma", {"gamma": (0, 1)}),
+        ("RandomNoise", {"std": -1}),
+        ("RandomNoise", {"std": (-1, 1)}),
+        ("RandomBlur", {"sigma": (-1, 1)}),
+        ("RandomErasing", {"area": (0.5, 1.5)}),
+        ("RandomErasing", {"ratio": (0, 1)}),
+        ("RandomErasing", {"cval": "black"}),
+    ],
+)
+def test_bad_parameters_raise(name, parameters):
+    """The message names the parameter and the transform."""
+    (parameter,) = parameters
+    step = getattr(augmentation, name)(**parameters)
+
+    with pytest.raises(ValueError, match=f"The '{parameter}' parameter of {name}"):
+        step.fit_transform(np.zeros((2, 8, 8, 3)))
+
+
+def test_padding_is_at_most_the_image():
+    """Said in `fit`; for flat images, whose shape others know, when they are drawn."""
+    step = RandomCrop(padding=5)
+    flat = step.fit_transform(np.zeros((2, 16)))
+
+    with pytest.raises(
+        ValueError, match="more than the shorter side of images of 4 x 9"
+    ):
+        step.fit(np.zeros((2, 4, 9)))
+    with pytest.raises(
+        ValueError, match="more than the shorter side of images of 4 x 4"
+    ):
+        flat.draw()
+
+
+def test_saturation_needs_colors():
+    """Five channels are neither gray nor red, green and blue."""
+    with pytest.raises(ValueError, match="Got 5 channels"):
+        augmentation.RandomSaturation().fit(np.zeros((2, 8, 8, 5)))
+
+
+@pytest.mark.parametrize(
+    ("X", "match"),
+    [
+        ([np.zeros((8, 8)), np.zeros((9, 9))], "images of one size"),
+        ([np.zeros((8, 8)), np.zeros((8, 8, 3))], "images of one size"),
+        (["a.png"], "numeric pixels"),
+        (np.zeros((2, 2, 2, 2, 2)), "5 dimensions"),
+    ],
+    ids=["sizes", "channels", "names", "dimensions"],
+)
+def test_bad_images_raise(X, match):
+    """The message names the transform."""
+    with pytest.raises(ValueError, match=f"RandomFlip.*{match}"):
+        RandomFlip().fit_transform(X)
