@@ -24,7 +24,13 @@ from sklcnn._validation import (
     resolve_image_shape,
     warn_if_out_of_range,
 )
-from sklcnn.network._batches import Batches, channel_statistics, padded_batches
+from sklcnn.network._batches import (
+    Batches,
+    TrainingBatches,
+    channel_statistics,
+    padded_batches,
+    plain,
+)
 from sklcnn.network._hardware import (
     explained_memory_error,
     resolve_device,
@@ -56,6 +62,12 @@ FITTED = (
     "_pixel_range",
     "_seed",
 )
+
+PULL = 0.15
+"""What `weight_decay="auto"` times the sum of all learning rates is in `fit`."""
+
+PARTIAL_PULL = 5e-4
+"""What `weight_decay="auto"` is in `partial_fit`, which knows no last step."""
 
 MIN_EPOCHS, MAX_EPOCHS, MIN_STEPS = 10, 100, 600
 """Between which epochs `max_epochs="auto"` makes this many steps."""
@@ -112,6 +124,7 @@ class BaseCNN(
     def _check_images(self, X, *, reset):
         """Check images, whose shape then is `image_shape_` but for a flat view."""
         name = type(self).__name__
+        X = plain(X)
         if reset:
             check_sizes(self.image_shape, (2, 3), "image_shape", name=name)
         X = check_images(X, estimator=self, reset=reset)
@@ -124,13 +137,14 @@ class BaseCNN(
             warn_if_out_of_range(X, self._pixel_range, name=name)
         return X
 
-    def _check_weights(self, sample_weight, labels, classes=None):
+    def _check_weights(self, images, sample_weight, labels, classes=None):
         """Check the weights of rows, without and with those of their classes."""
         return check_weights(
             sample_weight,
             labels,
             class_weight=self.class_weight,
             classes=classes,
+            unreadable=getattr(images, "bad_rows", ()),
             name=type(self).__name__,
         )
 
@@ -168,7 +182,7 @@ class BaseCNN(
             self.precision == "auto" and trains_fast_in_bfloat16(device)
         )
         module.to(device=device, dtype=dtype, memory_format=torch.channels_last)
-        optimizer = {"optimizer__weight_decay": self.weight_decay}
+        optimizer = {}
         if self.optimizer == "sgd":
             optimizer["optimizer__momentum"] = self.momentum
             optimizer["optimizer__nesterov"] = self.nesterov and self.momentum > 0
@@ -186,30 +200,30 @@ class BaseCNN(
             **optimizer,
         ).initialize()
 
-    def _make_batches(self, images, targets, weights, *, validate):
+    def _make_batches(self, images, targets, weights, *, validate=False):
         """Share the rows that have weight out to training and, maybe, validation."""
-        rows = np.flatnonzero(weights)
-        parts = self._split(rows, targets) if validate else [rows]
-        batch_size = self.batch_size
-        if batch_size == "auto":
-            batch_size = int(
-                np.clip(2 ** round(math.log2(len(parts[0]) / 50)), 16, 128)
-            )
-        weights = weights / weights[parts[0]].mean()
-        train, *valid = (
-            Batches(
-                images,
-                targets,
-                weights,
-                part,
-                image_shape=self.image_shape_,
-                batch_size=batch_size,
-                device=self.net_.device,
-                dtype=self.net_.dtype,
-            )
-            for part in parts
+        rows, valid_rows = np.flatnonzero(weights), None
+        if validate:
+            rows, valid_rows = self._split(rows, targets)
+        size = self.batch_size
+        if size == "auto":
+            size = int(np.clip(2 ** round(math.log2(len(rows) / 50)), 16, 128))
+        data = (images, targets, weights / weights[rows].mean())
+        options = {
+            "image_shape": self.image_shape_,
+            "batch_size": size,
+            "device": self.net_.device,
+            "dtype": self.net_.dtype,
+        }
+        train = TrainingBatches(
+            *data,
+            rows,
+            pixel_range=self._pixel_range,
+            mixup=self.mixup,
+            cutmix=self.cutmix,
+            **options,
         )
-        return train, (valid[0] if valid else None)
+        return train, Batches(*data, valid_rows, **options) if validate else None
 
     def _split(self, rows, targets):
         """Set rows aside for validation, the same share of every class."""
@@ -236,13 +250,16 @@ class BaseCNN(
         if n_epochs == "auto":
             n_epochs = math.ceil(MIN_STEPS / len(train))
             n_epochs = min(max(n_epochs, MIN_EPOCHS), MAX_EPOCHS)
+        rates = plan_learning_rates(
+            self.lr_schedule, self.learning_rate, n_epochs, len(train)
+        )
         known = {"X": told[0], "y": told[1], "metadata": {"sample_weight": told[2]}}
         root = begin_fit(self, n_epochs, **known)
         self._train(
             train,
             valid,
-            n_epochs=n_epochs,
-            schedule=self.lr_schedule,
+            rates,
+            pull=PULL / rates.sum(),
             begin_epoch=lambda: begin_epoch(root, self, **known),
             end_epoch=lambda epoch: end_task(epoch, self, **known),
         )
@@ -252,9 +269,9 @@ class BaseCNN(
         self,
         train,
         valid,
+        learning_rates,
         *,
-        n_epochs,
-        schedule,
+        pull,
         begin_epoch=lambda: None,
         end_epoch=lambda epoch: False,
     ):
@@ -262,34 +279,36 @@ class BaseCNN(
 
         Parameters
         ----------
-        train, valid : Batches
-            Rows to train on and rows to validate on; the latter may be None.
-        n_epochs : int
-            Number of epochs.
-        schedule : str
-            Name of the learning rate schedule.
+        train : TrainingBatches
+            Rows to train on.
+        valid : Batches or None
+            Rows to validate on.
+        learning_rates : ndarray of shape (n_epochs, n_steps)
+            The learning rate of every step.
+        pull : float
+            The weight decay where it is "auto".
         begin_epoch, end_epoch : callable
             Called around every epoch; a true value of the latter ends training.
         """
         net, first = self.net_, len(self.history_)
         watch = EarlyStopping(self.n_iter_no_change, self.tol)
-        rates = plan_learning_rates(schedule, self.learning_rate, n_epochs, len(train))
+        net.set_weight_decay(pull if self.weight_decay == "auto" else self.weight_decay)
         net.notify("on_train_begin", X=None, y=None)
         with (
             self._all_or_nothing(),
-            tqdm(total=n_epochs, disable=not self.verbose, unit="epoch") as progress,
+            tqdm(total=len(learning_rates), disable=not self.verbose) as progress,
             torch_threads(self.n_jobs),
             seeded(self._seed, net.device),
             explained_memory_error(train.batch_size),
         ):
-            for epoch in range(n_epochs):
+            for epoch, rates in enumerate(learning_rates, start=first):
                 task = begin_epoch()
                 record, stop = net.run_epoch(
                     train,
                     valid,
-                    epoch=first + epoch,
+                    epoch=epoch,
                     seed=self._seed,
-                    learning_rates=rates[epoch],
+                    learning_rates=rates,
                 )
                 self._check_finite(record["train_loss"])
                 self.history_.append(record)

@@ -5,10 +5,11 @@ from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sklcnn._base import BaseCNN
+from sklcnn._base import PARTIAL_PULL, BaseCNN
 from sklcnn._labels import check_labels, encode_labels, find_classes
 from sklcnn._parameters import CONSTRAINTS
 from sklcnn._sklearn import check_partial_fit_first_call, fit_context
+from sklcnn.network._batches import with_steps_of
 from sklcnn.network._net import Net
 
 
@@ -53,6 +54,12 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
     label_smoothing : float, default=0.0
         Share of the probability that is spread over all classes in the targets, in
         [0, 1).
+    mixup : float, default=0.0
+        Parameter of the Beta distribution from which the shares are drawn in which
+        training images and their labels are mixed; 0 is off, 0.2 is usual [2]_.
+    cutmix : float, default=0.0
+        The same for the size of the rectangle that is taken from another training
+        image; 0 is off, 1 is usual [3]_. With `mixup`, each batch draws one of them.
     optimizer : {"sgd", "adamw"}, default="sgd"
         Stochastic gradient descent with momentum, or AdamW (for which a `learning_rate`
         near 0.001 is usual).
@@ -62,8 +69,10 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         Momentum of "sgd", in [0, 1).
     nesterov : bool, default=True
         Whether "sgd" uses Nesterov's momentum.
-    weight_decay : float, default=5e-4
-        Strength of the pull of the weights towards zero.
+    weight_decay : float or "auto", default="auto"
+        Strength of the pull of the weights towards zero. "auto" is 0.15 divided by the
+        sum of the learning rates of all steps, so that trainings of any length pull
+        alike; in `partial_fit`, which knows no length, it is 5e-4.
     lr_schedule : {"onecycle", "cosine", "constant"}, default="onecycle"
         How the learning rate changes from step to step: up and down again along
         cosines, down along a cosine, or not at all. `partial_fit` keeps it constant.
@@ -138,6 +147,9 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
     ----------
     .. [1] L. N. Smith and N. Topin, "Super-convergence: very fast training of neural
        networks using large learning rates", 2018.
+    .. [2] H. Zhang et al., "mixup: Beyond empirical risk minimization", 2018.
+    .. [3] S. Yun et al., "CutMix: Regularization strategy to train strong classifiers
+       with localizable features", 2019.
 
     Examples
     --------
@@ -165,11 +177,13 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         batch_norm=True,
         class_weight=None,
         label_smoothing=0.0,
+        mixup=0.0,
+        cutmix=0.0,
         optimizer="sgd",
         learning_rate=0.1,
         momentum=0.9,
         nesterov=True,
-        weight_decay=5e-4,
+        weight_decay="auto",
         lr_schedule="onecycle",
         batch_size="auto",
         max_epochs="auto",
@@ -195,6 +209,8 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         self.batch_norm = batch_norm
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
+        self.mixup = mixup
+        self.cutmix = cutmix
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.momentum = momentum
@@ -247,7 +263,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
             reset = not self.__sklearn_is_fitted__()
             images = self._check_images(X, reset=reset)
             labels = check_labels(images, y, name=type(self).__name__)
-            given, weights = self._check_weights(sample_weight, labels)
+            given, weights = self._check_weights(images, sample_weight, labels)
             if reset:
                 self.classes_ = find_classes(labels, given)
             targets = encode_labels(labels, self.classes_, given)
@@ -255,6 +271,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
                 self._build(images, weights)
             else:
                 self._build_on()
+            images = with_steps_of(X, images)
             self._fit(images, targets, weights, told=(X, y, sample_weight))
         return self
 
@@ -283,13 +300,15 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
             images = self._check_images(X, reset=first)
             labels = check_labels(images, y, name=type(self).__name__)
             given, weights = self._check_weights(
-                sample_weight, labels, classes=self.classes_
+                images, sample_weight, labels, classes=self.classes_
             )
             targets = encode_labels(labels, self.classes_, given)
             if first:
                 self._build(images, weights)
-            train, _ = self._make_batches(images, targets, weights, validate=False)
-            self._train(train, None, n_epochs=1, schedule="constant")
+            images = with_steps_of(X, images)
+            train, _ = self._make_batches(images, targets, weights)
+            rates = np.full((1, len(train)), self.learning_rate)
+            self._train(train, None, rates, pull=PARTIAL_PULL)
         return self
 
     def predict(self, X):

@@ -69,7 +69,7 @@ def encode_labels(y, classes, sample_weight):
     return targets
 
 
-def check_weights(sample_weight, y, *, class_weight, classes=None, name):
+def check_weights(sample_weight, y, *, class_weight, name, classes=None, unreadable=()):
     """Check sample and class weights.
 
     Parameters
@@ -80,10 +80,12 @@ def check_weights(sample_weight, y, *, class_weight, classes=None, name):
         The labels.
     class_weight : dict, "balanced" or None
         Weights of the classes.
-    classes : ndarray of shape (n_classes,), default=None
-        All classes where `y` may lack some.
     name : str
         Name of the estimator, for messages.
+    classes : ndarray of shape (n_classes,), default=None
+        All classes where `y` may lack some.
+    unreadable : ndarray of int, default=()
+        Rows of images that can't be read, which count as rows of weight 0.
 
     Returns
     -------
@@ -102,6 +104,11 @@ def check_weights(sample_weight, y, *, class_weight, classes=None, name):
     )
     if not sample_weight.any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
+    if len(unreadable):
+        sample_weight = sample_weight.copy()
+        sample_weight[unreadable] = 0
+        if not sample_weight.any():
+            raise ValueError(f"{name} got no image with weight that can be read.")
     if class_weight is None:
         return sample_weight, sample_weight
     if isinstance(class_weight, dict):

@@ -238,6 +238,8 @@ PARAMETERS = {
     "batch_norm": "yes",
     "class_weight": "balance",
     "label_smoothing": -0.1,
+    "mixup": -1.0,
+    "cutmix": -0.5,
     "optimizer": "adam",
     "learning_rate": 0.0,
     "momentum": 1.0,

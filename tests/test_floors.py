@@ -42,6 +42,7 @@ FLOORS = [
     "augmentation._noise",
     "augmentation",
     "network._modules",
+    "network._mixing",
     "network._batches",
     "network._hardware",
     "network._net",

@@ -64,6 +64,11 @@ class AugmentedImages(LazyImages):
         """The numpy dtype of the images."""
         return self.images.dtype
 
+    @property
+    def bad_rows(self):
+        """Positions that are known to be unreadable, an array of int."""
+        return getattr(self.images, "bad_rows", LazyImages.bad_rows)
+
     def read(self, rows):
         """Read the unchanged images of the given rows.
 

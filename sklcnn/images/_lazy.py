@@ -15,6 +15,9 @@ class LazyImages(ABC):
 
     __array_ufunc__ = None
 
+    bad_rows = np.empty(0, dtype=np.intp)
+    """Positions that are known to be unreadable."""
+
     @property
     @abstractmethod
     def shape(self):

@@ -37,6 +37,11 @@ class MappedImages(LazyImages):
         """The numpy dtype of the pixels."""
         return self._dtype
 
+    @property
+    def bad_rows(self):
+        """Positions that are known to be unreadable, an array of int."""
+        return getattr(self.images, "bad_rows", LazyImages.bad_rows)
+
     def read(self, rows):
         """Read the images of the given rows and apply the function to them."""
         if not len(rows):

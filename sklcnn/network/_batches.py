@@ -1,35 +1,53 @@
 """Feeding: one pass over the rows is one epoch, and a batch is made whole."""
 
+import collections
+import concurrent.futures
 import math
 
 import numpy as np
 import torch
 
 from sklcnn._pixels import pixel_scale
+from sklcnn.images import AugmentedImages
+from sklcnn.images._mapped import read_rows
+from sklcnn.network._mixing import mix
 
 PIXELS_READ = 2**20
-"""How many pixels are made floats at a time where all training images are read."""
+"""How many pixels are made floats at a time where training images are summed up."""
+
+LAZY_ROWS_SUMMED_UP = 4096
+"""How many lazy images tell the mean and standard deviation of all."""
+
+READ_AHEAD = 2
+"""How many batches of lazy images are read before they are used."""
 
 
 class Batch(tuple):
-    """Images and targets, as skorch's callbacks unpack them, and the rows' weights."""
+    """Images and targets, as skorch's callbacks unpack them, and the rows' weights.
 
-    def __new__(cls, images, targets, weights):
-        """Make a pair of images and targets that also carries weights."""
+    Where images are mixed, `partners` are the targets and weights of the other images
+    and `share` is the share of the first.
+    """
+
+    def __new__(cls, images, targets, weights, partners=None, share=1.0):
+        """Make a pair of images and targets that also carries the rest."""
         batch = super().__new__(cls, (images, targets))
         batch.weights = weights
+        batch.partners = partners
+        batch.share = share
         return batch
 
 
 class Batches:
-    """The rows of an array of images that one training or validation pass reads.
+    """The rows of images that one training or validation pass reads.
 
     Nothing is copied but the batch at hand: rows are picked by index, keep their dtype
-    on the way to the device, and become floats in the network's first layer.
+    on the way to the device, and become floats there. Lazy images are read one batch
+    ahead, in a thread.
 
     Parameters
     ----------
-    images : array or lazy images of shape (n_samples, ...)
+    images : array, lazy images or AugmentedImages of shape (n_samples, ...)
         Where the rows are read from.
     targets : ndarray of shape (n_samples,)
         Class numbers.
@@ -45,17 +63,18 @@ class Batches:
     device : str
         Where the batches go.
     dtype : torch.dtype
-        The dtype of the weights in the loss.
+        The dtype of the weights in the loss, and of redrawn images.
     """
 
     def __init__(
         self, images, targets, weights, rows, *, image_shape, batch_size, device, dtype
     ):
-        self.images = images
-        self.image_shape = image_shape
+        self.images = plain(images)
         self.rows = rows
+        self.image_shape = image_shape
         self.batch_size = batch_size
         self.device = device
+        self.dtype = dtype
         self.targets = torch.as_tensor(targets, device=device)
         self.weights = torch.as_tensor(weights, dtype=dtype, device=device)
         self.order = rows
@@ -63,24 +82,103 @@ class Batches:
     def __len__(self):
         return -(-len(self.rows) // self.batch_size)
 
-    def shuffle(self, seed, epoch):
-        """Order the rows of the coming pass by a seed and the number of the epoch."""
-        rng = np.random.default_rng((seed, epoch))
-        self.order = rng.permutation(self.rows)
-
     def __iter__(self):
-        for rows in np.array_split(self.order, len(self)):
+        parts = np.array_split(self.order, len(self))
+        for rows, pixels in zip(parts, self._read(parts), strict=True):
             index = torch.as_tensor(rows, device=self.device)
-            yield Batch(
-                to_device(read(self.images, rows, self.image_shape), self.device),
-                self.targets[index],
-                self.weights[index],
-            )
+            images = to_device(pixels, self.device)
+            yield self._batch(images, rows, self.targets[index], self.weights[index])
+
+    def _read(self, parts):
+        return read_ahead(self.images, parts, self.image_shape)
+
+    def _batch(self, images, rows, targets, weights):
+        return Batch(images, targets, weights)
+
+
+class TrainingBatches(Batches):
+    """Batches in an order, and of images, that every epoch draws afresh.
+
+    Parameters
+    ----------
+    images : array, lazy images or AugmentedImages of shape (n_samples, ...)
+        Where the rows are read from.
+    *arguments, **keywords : tuple, dict
+        As in `Batches`.
+    pixel_range : tuple of two floats
+        Least and greatest pixel of the images, as the network sees them.
+    mixup, cutmix : float
+        As in `mix`.
+    """
+
+    def __init__(
+        self, images, *arguments, pixel_range, mixup=0.0, cutmix=0.0, **keywords
+    ):
+        super().__init__(images, *arguments, **keywords)
+        self.augmented = images if isinstance(images, AugmentedImages) else None
+        self.pixel_range = pixel_range
+        self.mixing = {"mixup": mixup, "cutmix": cutmix}
+
+    def draw(self, seed, epoch):
+        """Draw the coming epoch, by a seed and its number."""
+        self.order = np.random.default_rng((seed, epoch)).permutation(self.rows)
+        self.rng = np.random.default_rng((seed, epoch, 1))
+        if self.augmented is not None:
+            self.draws = self.augmented.draws(epoch, seed, self.pixel_range)
+
+    def _batch(self, images, rows, targets, weights):
+        if self.augmented is not None:
+            images = self.draws(self._as_floats(images), rows)
+        if not any(self.mixing.values()):
+            return Batch(images, targets, weights)
+        images, partners, share = mix(self._as_floats(images), self.rng, **self.mixing)
+        partners = targets[partners], weights[partners]
+        return Batch(images, targets, weights, partners, share)
+
+    def _as_floats(self, images):
+        """Scale pixels to the range that the network sees."""
+        return images.to(self.dtype) * pixel_scale(images.dtype)
+
+
+def plain(images):
+    """Give the images themselves where they come with random transforms."""
+    return images.images if isinstance(images, AugmentedImages) else images
+
+
+def with_steps_of(X, images):
+    """Give checked images the random transforms that came with them."""
+    if isinstance(X, AugmentedImages):
+        return AugmentedImages(images, X.steps, X.rows)
+    return images
 
 
 def read(images, rows, image_shape):
     """Read rows of images as an array of shape (n, height, width, n_channels)."""
-    return np.asarray(images[rows]).reshape(-1, *image_shape)
+    if isinstance(images, np.ndarray):
+        return images[rows].reshape(-1, *image_shape)
+    return read_rows(images, rows).reshape(-1, *image_shape)
+
+
+def read_ahead(images, parts, image_shape):
+    """Read parts of images one after the other; lazy ones while the last is used.
+
+    Yields
+    ------
+    pixels : ndarray of shape (n, height, width, n_channels)
+        One part.
+    """
+    if isinstance(images, np.ndarray):
+        for rows in parts:
+            yield read(images, rows, image_shape)
+        return
+    with concurrent.futures.ThreadPoolExecutor(1) as reader:
+        waiting = collections.deque()
+        for rows in parts:
+            waiting.append(reader.submit(read, images, rows, image_shape))
+            if len(waiting) > READ_AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def to_device(images, device):
@@ -111,8 +209,12 @@ def padded_batches(images, size, *, image_shape, device):
     n_rows : int
         How many of them are not padding.
     """
-    for start in range(0, len(images), size):
-        batch = read(images, slice(start, start + size), image_shape)
+    n_images = images.shape[0]
+    parts = [
+        np.arange(start, min(start + size, n_images))
+        for start in range(0, n_images, size)
+    ]
+    for batch in read_ahead(images, parts, image_shape):
         n_rows = len(batch)
         if n_rows < size:
             padding = np.zeros((size - n_rows, *batch.shape[1:]), batch.dtype)
@@ -122,6 +224,8 @@ def padded_batches(images, size, *, image_shape, device):
 
 def channel_statistics(images, weights, image_shape):
     """Compute range, mean and standard deviation of the pixels, block by block.
+
+    Lazy images are expensive to read: 4,096 of them, evenly spaced, stand for all.
 
     Parameters
     ----------
@@ -145,13 +249,18 @@ def channel_statistics(images, weights, image_shape):
         If the variance overflows float32.
     """
     rows = np.flatnonzero(weights)
+    if not isinstance(images, np.ndarray) and len(rows) > LAZY_ROWS_SUMMED_UP:
+        rows = rows[np.linspace(0, len(rows) - 1, LAZY_ROWS_SUMMED_UP).astype(int)]
     low, high = np.inf, -np.inf
     total, shift = 0.0, None
     sums = squares = 0.0
     scale = pixel_scale(np.dtype(images.dtype))
     n_rows_read = max(1, PIXELS_READ // max(1, math.prod(image_shape)))
-    for block in np.array_split(rows, -(-len(rows) // n_rows_read)):
-        pixels = read(images, block, image_shape).astype(np.float64)
+    blocks = np.array_split(rows, -(-len(rows) // n_rows_read))
+    for block, pixels in zip(
+        blocks, read_ahead(images, blocks, image_shape), strict=True
+    ):
+        pixels = pixels.astype(np.float64)
         pixels *= scale
         low, high = min(low, pixels.min()), max(high, pixels.max())
         if shift is None:

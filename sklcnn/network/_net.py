@@ -69,11 +69,21 @@ class Net(NeuralNetClassifier):
             enabled=self.autocast[0 if self.module_.training else 1],
         )
 
+    def set_weight_decay(self, weight_decay):
+        """Set the weight decay of the coming steps."""
+        for group in self.optimizer_.param_groups:
+            group["weight_decay"] = weight_decay
+
     def loss_of(self, batch):
         """Compute the losses of the rows of a batch, weighted, and their logits."""
         images, targets = batch
         logits = self.infer(images).to(self.dtype)
-        return self.criterion_(logits, targets) * batch.weights, logits
+        losses = self.criterion_(logits, targets) * batch.weights
+        if batch.partners is not None:
+            targets, weights = batch.partners
+            others = self.criterion_(logits, targets) * weights
+            losses = torch.lerp(others, losses, batch.share)
+        return losses, logits
 
     def train_step(self, batch, **fit_params):
         """Take one step of the optimizer."""
@@ -128,8 +138,10 @@ class Net(NeuralNetClassifier):
 
         Parameters
         ----------
-        batches, valid : Batches
-            Rows to train on and rows to validate on; the latter may be None.
+        batches : TrainingBatches
+            Rows to train on.
+        valid : Batches or None
+            Rows to validate on.
         epoch : int
             The number of the epoch.
         seed : int
@@ -147,7 +159,7 @@ class Net(NeuralNetClassifier):
         start = time.perf_counter()
         datasets = {"dataset_train": batches, "dataset_valid": valid}
         torch.manual_seed(_epoch_seed(seed, epoch))
-        batches.shuffle(seed, epoch)
+        batches.draw(seed, epoch)
         self.notify("on_epoch_begin", **datasets)
         self.train_epoch(batches, learning_rates)
         if valid is not None:
