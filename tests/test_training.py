@@ -142,7 +142,11 @@ def test_partial_fit_is_one_epoch(noise):
     """Calls of `partial_fit` are the epochs of a constant schedule."""
     X, y = noise
     model = CNNClassifier(
-        max_epochs=3, lr_schedule="constant", dropout=0.2, random_state=0
+        max_epochs=3,
+        lr_schedule="constant",
+        weight_decay=5e-4,
+        dropout=0.2,
+        random_state=0,
     )
     expected = clone(model).fit(X, y)
 
@@ -200,6 +204,19 @@ def test_learning_rate_schedules(tiny, noise, schedule):
         assert (rates.argmax() > 3) == (schedule == "onecycle")
 
 
+def test_automatic_weight_decay_pulls_alike(tiny, noise):
+    """The sum of learning rate times weight decay is the same for any number of steps."""
+    pulls = []
+    for max_epochs, rate in ((5, 0.1), (20, 0.02)):
+        tiny.set_params(
+            max_epochs=max_epochs, learning_rate=rate, lr_schedule="constant"
+        )
+        group = tiny.fit(*noise).net_.optimizer_.param_groups[0]
+        pulls.append(group["weight_decay"] * rate * max_epochs * 2)
+
+    assert_allclose(pulls, 0.15)
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_optimizers_learn(digits, optimizer):
     """Either optimizer learns."""
@@ -248,6 +265,7 @@ def test_early_stopping_keeps_the_best_weights(digits):
         early_stopping=True,
         n_iter_no_change=3,
         lr_schedule="constant",
+        weight_decay=5e-4,
         max_epochs=60,
         random_state=0,
     )
