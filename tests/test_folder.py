@@ -113,10 +113,13 @@ def test_300_files_of_mixed_sizes_and_formats_are_learnt(tmp_path):
     assert scores.mean() > 0.9
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_workers_predict_like_one_process(photos, tiny, backend):
+@pytest.mark.parametrize(
+    ("backend", "dropout"), [("loky", 0.5), ("threading", 0.0), ("threading", 0.5)]
+)
+def test_workers_predict_like_one_process(photos, tiny, backend, dropout):
     """Paths go to processes and threads, and the same bits come back."""
     X, y = photos
+    tiny.set_params(hidden_units=(8,), dropout=dropout)
     model = make_pipeline(ReadImages((8, 8), n_jobs=2), RandomRotation(), tiny)
     expected = probabilities(model, X, y)
 
