@@ -40,7 +40,12 @@ from sklcnn.network._hardware import (
 )
 from sklcnn.network._modules import build_network
 from sklcnn.network._net import OPTIMIZERS, EarlyStopping, Net, plan_learning_rates
-from sklcnn.network._state import pack_weights, unpack_weights
+from sklcnn.network._state import (
+    check_config,
+    check_layers,
+    pack_weights,
+    unpack_weights,
+)
 
 CONVNET_PARAMETERS = (
     "conv_channels",
@@ -368,6 +373,14 @@ class BaseCNN(
         """Build the network again and put the saved weights into it."""
         n_channels = self.image_shape_[2]
         name = type(self).__name__
+        check_config(self._network, name=name)
+        if self._network["network"] == "convnet":
+            # without memory, so that a file can't ask for more than its own weights
+            with torch.device("meta"):
+                layers = build_network(
+                    self._network, torch.zeros(n_channels), torch.ones(n_channels)
+                )
+            check_layers(weights, layers.state_dict(), name=name)
         with seeded(0, "cpu"):
             module = build_network(
                 self._network, torch.zeros(n_channels), torch.ones(n_channels)

@@ -52,6 +52,9 @@ FLOORS = [
     "_parameters",
     "_base",
     "_classifier",
+    "persistence._trusted",
+    "persistence._files",
+    "persistence",
     "",
 ]
 

@@ -1,9 +1,14 @@
 """Networks as plain numpy arrays, with a digest that tells damage."""
 
 import hashlib
+from numbers import Integral, Real
 
 import numpy as np
 import torch
+
+SIZES = ("n_classes", "kernel_size", "pool_size")
+LISTS_OF_SIZES = ("conv_channels", "hidden_units")
+CONFIG = {*SIZES, *LISTS_OF_SIZES, "image_shape", "network", "dropout", "batch_norm"}
 
 
 def pack_weights(module):
@@ -21,6 +26,69 @@ def pack_weights(module):
     return {"weights": weights, "digest": digest(weights)}
 
 
+def check_config(config, *, name):
+    """Check a saved configuration before a network is built from it.
+
+    Parameters
+    ----------
+    config : dict
+        What `build_network` takes.
+    name : str
+        Name of the estimator, for messages.
+
+    Raises
+    ------
+    ValueError
+        If it is none: nothing is to be built, called or looked up that was not meant.
+    """
+    if not isinstance(config, dict) or config.keys() != CONFIG:
+        raise _damaged(name, f"its network is described by {config!r}")
+    is_right = {
+        "network": callable(config["network"]) or config["network"] == "convnet",
+        "image_shape": _are_sizes(config["image_shape"])
+        and len(config["image_shape"]) == 3,
+        "n_classes": _is_size(config["n_classes"]),
+    }
+    if config["network"] == "convnet":
+        is_right |= {key: _is_size(config[key]) for key in SIZES}
+        is_right |= {key: _are_sizes(config[key]) for key in LISTS_OF_SIZES}
+        dropout = config["dropout"]
+        is_right["dropout"] = isinstance(dropout, Real) and 0 <= dropout < 1
+        is_right["batch_norm"] = isinstance(config["batch_norm"], (bool, np.bool_))
+    for key, right in is_right.items():
+        if not right:
+            raise _damaged(name, f"its network has {key}={config[key]!r}")
+
+
+def check_layers(state, expected, *, name):
+    """Check packed weights against those that a network needs.
+
+    Parameters
+    ----------
+    state : dict
+        As `pack_weights` gives it.
+    expected : dict of {str: Tensor}
+        State of the network; of its tensors only the shapes are used.
+    name : str
+        Name of the estimator, for messages.
+
+    Raises
+    ------
+    ValueError
+        If there are other weights, or weights of other shapes.
+    """
+    weights = state["weights"]
+    if not isinstance(weights, dict) or weights.keys() != expected.keys():
+        raise _damaged(name, "it lacks weights of its layers")
+    for key, tensor in expected.items():
+        if np.shape(weights[key]) != tuple(tensor.shape):
+            raise _damaged(
+                name,
+                f"its weights {key!r} have shape {np.shape(weights[key])}, its layers "
+                f"need {tuple(tensor.shape)}",
+            )
+
+
 def unpack_weights(state, module, *, name):
     """Put packed weights into a network of the same layers.
 
@@ -29,22 +97,13 @@ def unpack_weights(state, module, *, name):
     ValueError
         If the weights are not those that were packed, or belong to other layers.
     """
-    weights = state["weights"]
-    expected = module.state_dict()
-    if not isinstance(weights, dict) or weights.keys() != expected.keys():
-        raise ValueError(
-            f"The saved {name} is damaged: it lacks weights of its layers."
-        )
-    for key, tensor in expected.items():
-        if np.shape(weights[key]) != tuple(tensor.shape):
-            raise ValueError(
-                f"The saved {name} is damaged: its weights {key!r} have shape "
-                f"{np.shape(weights[key])}, its layers need {tuple(tensor.shape)}."
-            )
+    weights, expected = state["weights"], module.state_dict()
+    check_layers(state, expected, name=name)
     if digest(weights) != state["digest"]:
-        raise ValueError(
-            f"The saved {name} is damaged: its weights are not those that were saved. "
-            "Restore the file from a copy, or train again."
+        raise _damaged(
+            name,
+            "its weights are not those that were saved. Restore "
+            "the file from a copy, or train again",
         )
     module.load_state_dict({key: torch.tensor(weights[key]) for key in expected})
 
@@ -56,3 +115,19 @@ def digest(weights):
         sha.update(f"{name} {array.dtype.str} {array.shape}".encode())
         sha.update(np.ascontiguousarray(array).data)
     return sha.hexdigest()
+
+
+def _is_size(value):
+    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+
+
+def _are_sizes(value):
+    return (
+        hasattr(value, "__len__")
+        and not isinstance(value, (str, dict))
+        and all(map(_is_size, value))
+    )
+
+
+def _damaged(name, problem):
+    return ValueError(f"The saved {name} is damaged: {problem}.")

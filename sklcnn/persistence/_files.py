@@ -1,0 +1,319 @@
+"""Estimators to files and back: `dump` and `load`."""
+
+import hashlib
+import io
+import os
+import uuid
+import warnings
+import zipfile
+from pathlib import Path
+
+from sklearn.base import BaseEstimator
+
+from sklcnn.persistence._trusted import find_untrusted, read_schema
+
+MARK = b"sklcnn 1 sha256="
+"""Before the digest, in the comment that ends a file; it names the format."""
+
+LENGTH_OF_END = 2 + len(MARK) + 64
+
+MAX_EXPANSION = 100
+"""How many times its size a file may unpack to; some 30 times are seen in practice."""
+
+
+def dump(estimator, path):
+    """Save an estimator to a file that holds data, and no code.
+
+    Classifiers, pipelines of scikit-learn's steps and of ours, and fitted searches
+    around them can be saved. The file is one of :mod:`skops.io`, with a digest of its
+    content at the end. It is written beside the old file, if there is one, and then
+    takes its place: no moment leaves half a file.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What to save, fitted or not.
+    path : str or path-like
+        The file, by convention named ``*.skops``.
+
+    Raises
+    ------
+    ValueError
+        If the estimator holds anything that `load` would refuse, such as a function or
+        an estimator of your own, or that would not come back as it is. Functions of
+        `ImageFunction` have to be public ones of scikit-image.
+
+    See Also
+    --------
+    load : Loads the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklcnn import CNNClassifier
+    >>> from sklcnn.persistence import dump, load
+    >>> path = Path(tempfile.mkdtemp()) / "model.skops"
+    >>> dump(CNNClassifier(dropout=0.5), path)
+    >>> load(path)
+    CNNClassifier(dropout=0.5)
+    """
+    path = Path(path)
+    if not isinstance(estimator, BaseEstimator):
+        raise ValueError(
+            f"dump expects an estimator. Got {estimator!r}, which is of type "
+            f"{type(estimator).__name__}, instead."
+        )
+    if path.is_dir() or not path.parent.is_dir():
+        problem = "is a folder" if path.is_dir() else "is in a folder that is not there"
+        raise ValueError(
+            f"dump expects the name of a file, in a folder that exists. {str(path)!r} "
+            f"{problem}."
+        )
+    _replace(path, _seal(_compress(_serialize(estimator))))
+
+
+def load(path):
+    """Load an estimator from a file that `dump` wrote.
+
+    Nothing is unpickled. The types and functions that a file names are looked up in a
+    fixed list: the estimators of this package and of scikit-learn, what its searches
+    consist of, and public functions of scikit-image that take images. A damaged file
+    is refused, whatever the damage.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    estimator : estimator
+        As it was saved: it predicts the same, and can be cloned and trained on.
+
+    Raises
+    ------
+    ValueError
+        If the file can't be read, is damaged or not one of `dump`, or holds anything
+        that is not in the list.
+
+    See Also
+    --------
+    dump : Saves the file.
+
+    Notes
+    -----
+    The digest tells damage, not forgery: a file of a stranger may hold any data, such
+    as weights of a network that is far too large, or that predicts as they like.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn.datasets import load_digits
+    >>> from sklcnn import CNNClassifier
+    >>> from sklcnn.persistence import dump, load
+    >>> X, y = load_digits().images[:50], load_digits().target[:50]
+    >>> model = CNNClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> path = Path(tempfile.mkdtemp()) / "model.skops"
+    >>> dump(model, path)
+    >>> load(path).score(X, y) == model.score(X, y)
+    True
+    """
+    path = Path(path)
+    try:
+        sealed = path.read_bytes()
+    except OSError as error:
+        raise ValueError(
+            f"load can't read the file {str(path)!r}: {error.strerror}. Give the path "
+            "of a file that `sklcnn.persistence.dump` wrote."
+        ) from error
+    try:
+        data = _unseal(sealed)
+        _check_size(data)
+        trusted, untrusted = find_untrusted(data)
+        if not untrusted:
+            estimator = _deserialize(data, trusted)
+    except Exception as error:
+        raise ValueError(
+            f"load can't use the file {str(path)!r}: {_explain(error)}. Restore the "
+            "file from a copy, or dump the estimator again."
+        ) from error
+    if untrusted:
+        raise ValueError(
+            f"load refuses the file {str(path)!r}: it holds {_name_all(untrusted)}, "
+            "which is not among the types and functions that it trusts. If they come "
+            "from the versions of sklcnn, scikit-learn or scikit-image that wrote the "
+            "file, load it with those; else don't trust the file."
+        )
+    return estimator
+
+
+def _serialize(estimator):
+    """Make bytes of an estimator, and see to it that they are loaded as it is."""
+    import skops.io
+
+    name = type(estimator).__name__
+    try:
+        data = skops.io.dumps(estimator)
+        trusted, untrusted = find_untrusted(data)
+    except Exception as error:
+        raise ValueError(
+            f"dump can't save this {name}: {_explain(error)}. Take what can't be saved "
+            "out of it, or save it with `joblib.dump`."
+        ) from error
+    if untrusted:
+        raise ValueError(
+            f"dump can't save this {name}: it holds {_name_all(untrusted)}, which "
+            "`load` would not trust: it loads estimators of sklcnn and scikit-learn, "
+            "plain values, and public functions of scikit-image. Take it out (of a "
+            "search, dump `best_estimator_`), or save it with `joblib.dump` for those "
+            "who trust the file."
+        )
+    _check_survives(data, trusted, name=name)
+    return data
+
+
+def _check_survives(data, trusted, *, name):
+    """Load what was serialized, and compare what is serialized of that."""
+    import skops.io
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            again = skops.io.dumps(_deserialize(data, trusted))
+    except Exception as error:
+        raise ValueError(
+            f"dump can't save this {name}: it could not be loaded again: "
+            f"{_explain(error)}."
+        ) from error
+    before, after = _describe(data), _describe(again)
+    if before != after:
+        raise ValueError(
+            f"dump can't save this {name}: {_first_difference(before, after)} would "
+            "not come back as it is. In dictionaries, use only strings or only numbers "
+            "as keys, and no bool."
+        )
+
+
+def _deserialize(data, trusted):
+    import skops.io
+
+    estimator = skops.io.loads(data, trusted=trusted)
+    if not isinstance(estimator, BaseEstimator):
+        raise ValueError(f"it holds a {type(estimator).__name__}, not an estimator")
+    return estimator
+
+
+def _describe(data):
+    """Describe what skops wrote, alike for estimators that are alike."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        digests = {
+            member.filename: (member.CRC, member.file_size)
+            for member in archive.infolist()
+        }
+
+    def describe(value):
+        if isinstance(value, list):
+            return [describe(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        described = {k: describe(v) for k, v in value.items() if k != "__id__"}
+        if isinstance(value.get("file"), str):
+            described["file"] = digests[value["file"]]
+        if value.get("__loader__") == "SetNode":
+            described["content"].sort(key=repr)
+        return described
+
+    return describe(read_schema(data))
+
+
+def _first_difference(before, after, place=""):
+    """Name the first place where two descriptions differ, down to a whole value."""
+    if isinstance(before, dict) and before.keys() == after.keys():
+        for key in before:
+            if before[key] != after[key] and key not in ("key_types", "file"):
+                step = "" if key == "content" else f".{key}"
+                return _first_difference(before[key], after[key], f"{place}{step}")
+    elif isinstance(before, list) and len(before) == len(after):
+        for i, (item, other) in enumerate(zip(before, after, strict=True)):
+            if item != other:
+                return _first_difference(item, other, f"{place}[{i}]")
+    return place.lstrip(".") or "it"
+
+
+def _compress(data):
+    """Compress the description, which is long-winded, and leave the arrays alone."""
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(data)) as source,
+        zipfile.ZipFile(buffer, "w") as target,
+    ):
+        for name in dict.fromkeys(source.namelist()):
+            method = zipfile.ZIP_STORED
+            if name == "schema.json":
+                method = zipfile.ZIP_DEFLATED
+            target.writestr(name, source.read(name), compress_type=method)
+    return buffer.getvalue()
+
+
+def _seal(data):
+    """Add a digest of a zip file, as its comment."""
+    body = memoryview(data)[:-2]  # the last are the length of the comment: none so far
+    return b"".join([body, _end(body)])
+
+
+def _unseal(sealed):
+    """Check the digest, and give the zip file."""
+    body, end = memoryview(sealed)[:-LENGTH_OF_END], sealed[-LENGTH_OF_END:]
+    if end == _end(body):
+        return sealed
+    if not sealed:
+        raise ValueError("it is empty")
+    if MARK in end or sealed.startswith(b"PK\3\4"):
+        raise ValueError(
+            "it is damaged or incomplete, or was not written by "
+            "`sklcnn.persistence.dump`"
+        )
+    raise ValueError("it was not written by `sklcnn.persistence.dump`")
+
+
+def _end(body):
+    """Make the length and the text of the comment with the digest."""
+    comment = MARK + hashlib.sha256(body).hexdigest().encode()
+    return len(comment).to_bytes(2, "little") + comment
+
+
+def _check_size(data):
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > MAX_EXPANSION * len(data):
+        raise ValueError(f"its {len(data)} bytes unpack to {size}")
+
+
+def _replace(path, data):
+    """Write a file in one step: it is there in full, or as it was before."""
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _explain(error):
+    if isinstance(error, RecursionError):
+        return "it refers to itself, or is nested too deeply"
+    text = str(error).strip().rstrip(".")
+    known = isinstance(error, ValueError) and text
+    return text if known else f"{type(error).__name__}: {text}"
+
+
+def _name_all(untrusted):
+    """Name types, and where they are."""
+    return ", ".join(f"{name} (in {place})" for name, place in untrusted.items())

@@ -1,0 +1,174 @@
+"""Files of strangers, with a digest that fits: nothing runs that was not meant."""
+
+import importlib
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from skimage import filters, util
+from skimage import io as skimage_io
+
+from sklcnn.persistence import dump, load
+from sklcnn.persistence._files import _seal
+from sklcnn.persistence._trusted import image_functions, trusted_types
+from sklcnn.preprocessing import ImageFunction
+
+
+def forge(path, change):
+    """Change the description in a file, and seal it anew."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(buffer, "w") as new:
+        schema = json.loads(old.read("schema.json"))
+        change(schema)
+        for name in old.namelist():
+            is_schema = name == "schema.json"
+            new.writestr(name, json.dumps(schema) if is_schema else old.read(name))
+    path.write_bytes(_seal(buffer.getvalue()))
+
+
+def set_in_network(schema, name, value):
+    """Change a value in the description of the network, and there alone."""
+    network = schema["content"]["content"]["_network"]["content"]
+    network[name] = {**network[name], "content": json.dumps(value), "__id__": None}
+
+
+def name_function(module, name):
+    """Describe a function."""
+    return {"__class__": name, "__module__": module, "__loader__": "FunctionNode"}
+
+
+def call_function(module, name, *arguments):
+    """Describe the result of a call."""
+    content = [
+        {
+            "__class__": "str",
+            "__module__": "builtins",
+            "__loader__": "JsonNode",
+            "content": json.dumps(argument),
+        }
+        for argument in arguments
+    ]
+    arguments = {"__class__": "tuple", "__module__": "builtins"}
+    arguments |= {"__loader__": "TupleNode", "content": content}
+    return {
+        "__class__": name,
+        "__module__": module,
+        "__loader__": "ConstructorFromReduceNode",
+        "content": arguments,
+    }
+
+
+@pytest.mark.parametrize(
+    ("node", "name"),
+    [
+        (name_function("posix", "system"), "posix.system"),
+        (name_function("skimage.util._invert", "dtype_limits"), "dtype_limits"),
+        (name_function("skimage.io._io", "imread"), "skimage.io._io.imread"),
+        (call_function("posix", "system", "touch ran"), "posix.system"),
+        (call_function("skimage.util._invert", "invert", [0.0]), "_invert.invert"),
+    ],
+)
+def test_function_that_is_not_trusted_is_refused(
+    node, name, tmp_path, monkeypatch, recwarn
+):
+    """What else stands where a trusted function stood is named, with its place."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "step.skops"
+    dump(ImageFunction(filters.gaussian), path)
+    forge(path, lambda schema: schema["content"]["content"].update(function=node))
+
+    with pytest.raises(ValueError, match=rf"step.skops'.*{name} \(in function\)"):
+        load(path)
+
+    assert not (tmp_path / "ran").exists()
+
+
+def test_older_protocols_are_refused(tmp_path):
+    """A file can't choose the weaker checks that skops has for old files."""
+    path = tmp_path / "step.skops"
+    dump(ImageFunction(), path)
+    forge(path, lambda schema: schema.update(protocol=0))
+
+    with pytest.raises(ValueError, match="outdated protocol 0"):
+        load(path)
+
+
+def test_other_content_is_refused(tmp_path):
+    """A file has to hold an estimator."""
+    path = tmp_path / "step.skops"
+    dump(ImageFunction(), path)
+    forge(path, lambda schema: schema.update(schema["content"]))
+
+    with pytest.raises(ValueError, match="holds a dict, not an estimator"):
+        load(path)
+
+
+def test_file_that_unpacks_to_a_flood_is_refused(tmp_path):
+    """The size in memory is checked before anything is unpacked."""
+    path = tmp_path / "flood.skops"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", " " * 10_000_000)
+    path.write_bytes(_seal(buffer.getvalue()))
+
+    with pytest.raises(ValueError, match=r"bytes unpack to 10000000"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("network", "os.system"),
+        ("kernel_size", 0),
+        ("n_classes", 10**12),
+        ("n_classes", 2.5),
+        ("pool_size", True),
+        ("dropout", 7),
+        ("batch_norm", "no"),
+    ],
+)
+def test_hostile_network_is_not_built(name, value, tiny, noise, tmp_path):
+    """A network that is none, or larger than its weights, takes no memory."""
+    path = tmp_path / "model.skops"
+    dump(tiny.fit(*noise), path)
+    forge(path, lambda schema: set_in_network(schema, name, value))
+
+    with pytest.raises(ValueError, match=r"model.skops': The saved CNNClassifier is"):
+        load(path)
+
+
+def test_hostile_layers_are_not_built(tiny, noise):
+    """Layers as large as a file likes are refused, for their weights are not there."""
+    state = tiny.fit(*noise).__getstate__()
+
+    for channels in [(10**7,), (4,) * 50, "4", (-4,)]:
+        state["_network"] = {**state["_network"], "conv_channels": channels}
+        with pytest.raises(ValueError, match="The saved CNNClassifier is damaged"):
+            type(tiny)().__setstate__(state)
+
+
+def test_trusted_functions_take_images_and_are_public():
+    """Names lead to functions; those that read files or call others are not named."""
+    for name in image_functions():
+        module, _, function = name.rpartition(".")
+        assert callable(getattr(importlib.import_module(module), function))
+    for function in (skimage_io.imread, skimage_io.imsave, util.apply_parallel):
+        path = f"{function.__module__}.{function.__name__}"
+        assert path not in image_functions() | trusted_types()
+
+
+def test_all_public_filters_can_be_saved(tmp_path):
+    """Functions of scikit-image come back as themselves, with their keywords."""
+    footprint = np.ones((3, 3), np.uint8)
+    steps = [
+        ImageFunction(filters.rank.median, footprint=footprint),
+        ImageFunction(filters.sobel, mode="reflect"),
+        ImageFunction(np.sqrt),
+    ]
+    for step in steps:
+        dump(step, tmp_path / "step.skops")
+        loaded = load(tmp_path / "step.skops")
+        assert loaded.function is step.function
+        np.testing.assert_equal(loaded.get_params(), step.get_params())
