@@ -298,7 +298,6 @@ class BaseCNN(
             self._all_or_nothing(),
             tqdm(total=len(learning_rates), disable=not self.verbose) as progress,
             torch_threads(self.n_jobs),
-            seeded(self._seed, net.device),
             explained_memory_error(train.batch_size),
         ):
             for epoch, rates in enumerate(learning_rates, start=first):

@@ -46,8 +46,9 @@ def check_images(X, *, estimator, reset=True):
     name = type(estimator).__name__
     if not hasattr(X, "iloc") and not hasattr(X, "__sparse__"):
         X = _as_array(X, name)
-    if getattr(X, "ndim", 2) not in (3, 4):
-        if getattr(X, "ndim", 2) > 4:
+    n_dimensions = len(getattr(X, "shape", (0, 0)))
+    if n_dimensions not in (3, 4):
+        if n_dimensions > 4:
             raise ValueError(_wrong_dimensions(X.shape, name))
         X = validate_data(estimator, X, reset=reset, **_CHECKS)
     else:
@@ -75,6 +76,33 @@ def is_lazy(X):
         and not hasattr(X, "detach")
         and all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__"))
         and len(X.shape) in (3, 4)
+    )
+
+
+def check_pixels_read(pixels, rows):
+    """Check pixels that were not there to be seen by `check_images`.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (n, height, width[, n_channels])
+        What was read of lazy images.
+    rows : ndarray of shape (n,)
+        Positions of these images among all.
+
+    Raises
+    ------
+    ValueError
+        If a pixel is NaN, infinite or too large. The message names its row.
+    """
+    if pixels.dtype.kind != "f":
+        return
+    limit = np.finfo(np.float32).max
+    if np.all(np.abs([pixels.min(), pixels.max()]) <= limit):  # neither is NaN
+        return
+    is_good = (np.abs(pixels) <= limit).reshape(len(pixels), -1).all(axis=1)
+    raise ValueError(
+        f"The image in row {rows[is_good.argmin()]} of X has pixels that are NaN, "
+        "infinity or too large for dtype('float32')."
     )
 
 
@@ -325,6 +353,6 @@ def _wrong_dimensions(shape, name):
 def _strings(value, name):
     return (
         f"{name} expects numeric pixels and got strings, such as {str(value)!r}. If "
-        "these are file names, read the images first, for example with "
-        "`np.stack([skimage.io.imread(path) for path in paths])`."
+        "these are file names, put `sklcnn.preprocessing.ReadImages` before it, in a "
+        f"pipeline: `make_pipeline(ReadImages((64, 64)), {name}())`."
     )

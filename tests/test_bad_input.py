@@ -38,7 +38,10 @@ IMAGES = {
         np.array([np.zeros((8, 8)), np.zeros((9, 8))] * 6 + [None], dtype=object)[:-1],
         "images of one size. Found 2 sizes",
     ),
-    "file names": (["a.png"] * 12, "got strings, such as 'a.png'.*read the images"),
+    "file names": (
+        ["a.png"] * 12,
+        "got strings, such as 'a.png'.*ReadImages.* in a pipeline",
+    ),
     "file name": ("a.png", "got strings, such as 'a.png'"),
     "strings": (X.astype(str), "expects numeric pixels and got strings"),
     "dates": (X.astype("datetime64[s]"), "numeric pixels. Got an array of dtype date"),

@@ -1,8 +1,13 @@
 """Images that are read and then changed by a function, on demand."""
 
+import math
+
 import numpy as np
 
 from sklcnn.images._lazy import LazyImages
+
+PIXELS_READ = 2**22
+"""How many pixels, over all channels, are read before the function is applied."""
 
 
 class MappedImages(LazyImages):
@@ -46,7 +51,11 @@ class MappedImages(LazyImages):
         """Read the images of the given rows and apply the function to them."""
         if not len(rows):
             return np.empty((0, *self._shape), dtype=self._dtype)
-        return self.function(read_rows(self.images, rows))
+        # what is small when it comes out may be large when it is read
+        n_rows = max(1, PIXELS_READ // math.prod(self.images.shape[1:]))
+        parts = np.array_split(rows, -(-len(rows) // n_rows))
+        changed = [self.function(read_rows(self.images, part)) for part in parts]
+        return changed[0] if len(changed) == 1 else np.concatenate(changed)
 
     def take(self, rows):
         """Keep only the given rows, without reading them."""

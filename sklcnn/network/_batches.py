@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from sklcnn._pixels import pixel_scale
+from sklcnn._validation import check_pixels_read
 from sklcnn.images import AugmentedImages
 from sklcnn.images._mapped import read_rows
 from sklcnn.network._mixing import mix
@@ -156,7 +157,9 @@ def read(images, rows, image_shape):
     """Read rows of images as an array of shape (n, height, width, n_channels)."""
     if isinstance(images, np.ndarray):
         return images[rows].reshape(-1, *image_shape)
-    return read_rows(images, rows).reshape(-1, *image_shape)
+    pixels = read_rows(images, rows)
+    check_pixels_read(pixels, rows)
+    return pixels.reshape(-1, *image_shape)
 
 
 def read_ahead(images, parts, image_shape):

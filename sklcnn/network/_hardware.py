@@ -1,9 +1,13 @@
 """Devices, number formats and threads: what the hardware at hand is good for."""
 
 import contextlib
+import threading
 
 import joblib
 import torch
+
+GENERATORS = threading.RLock()
+"""Who holds it may seed torch's global generators and draw from them."""
 
 
 def resolve_device(device, *, name):
@@ -73,9 +77,12 @@ def torch_threads(n_jobs):
 
 @contextlib.contextmanager
 def seeded(seed, device):
-    """Seed torch's global generators, and leave them as they were."""
+    """Seed torch's global generators, and leave them as they were.
+
+    All threads have the same generators: others that want to seed them wait.
+    """
     devices = [torch.device(device)] if device.startswith("cuda") else []
-    with torch.random.fork_rng(devices):
+    with GENERATORS, torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         yield
 

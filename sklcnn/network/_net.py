@@ -1,5 +1,6 @@
 """The skorch net: training in low precision, without waiting for every batch."""
 
+import contextlib
 import copy
 import math
 import time
@@ -9,9 +10,27 @@ import torch
 from skorch import NeuralNetClassifier
 from torch import nn
 
+from sklcnn.network._hardware import seeded
+from sklcnn.network._modules import BatchNorm, ImageNetwork, Standardize
+
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
 
 RECORDED = ("train_loss", "valid_loss", "valid_accuracy", "learning_rate", "seconds")
+
+NEVER_DRAWING = {
+    BatchNorm,
+    ImageNetwork,
+    Standardize,
+    nn.BatchNorm2d,
+    nn.Conv2d,
+    nn.CrossEntropyLoss,
+    nn.Flatten,
+    nn.Linear,
+    nn.MaxPool2d,
+    nn.ReLU,
+    nn.Sequential,
+}
+"""Layers that draw no random numbers, or none once they are built."""
 
 
 class Net(NeuralNetClassifier):
@@ -68,6 +87,14 @@ class Net(NeuralNetClassifier):
             dtype=torch.bfloat16,
             enabled=self.autocast[0 if self.module_.training else 1],
         )
+
+    def _seeded(self, seed):
+        """Seed torch where a layer may draw, which no two threads can do at once."""
+        if self.callbacks_ or any(
+            type(layer) not in NEVER_DRAWING for layer in self.module_.modules()
+        ):
+            return seeded(seed, self.device)
+        return contextlib.nullcontext()
 
     def set_weight_decay(self, weight_decay):
         """Set the weight decay of the coming steps."""
@@ -158,12 +185,12 @@ class Net(NeuralNetClassifier):
         """
         start = time.perf_counter()
         datasets = {"dataset_train": batches, "dataset_valid": valid}
-        torch.manual_seed(_epoch_seed(seed, epoch))
         batches.draw(seed, epoch)
-        self.notify("on_epoch_begin", **datasets)
-        self.train_epoch(batches, learning_rates)
-        if valid is not None:
-            self.validate(valid)
+        with self._seeded(_epoch_seed(seed, epoch)):
+            self.notify("on_epoch_begin", **datasets)
+            self.train_epoch(batches, learning_rates)
+            if valid is not None:
+                self.validate(valid)
         self.history.record("seconds", time.perf_counter() - start)
         stop = self._stopped_by_callback(datasets)
         known = self.history[-1]

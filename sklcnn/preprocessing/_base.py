@@ -153,18 +153,21 @@ class BasePreprocessing(TransformerMixin, BaseEstimator):
 
 
 def first_image(X, image_shape):
-    """Take the first image of checked `X`, as a batch of one."""
+    """Take the first image of checked `X` that can be read, as a batch of one."""
     if isinstance(X, list):
         return X[0][np.newaxis]
     if is_lazy(X):
-        return read_rows(X, np.zeros(1, dtype=np.intp))
+        good = np.setdiff1d(np.arange(X.shape[0]), getattr(X, "bad_rows", ()))
+        return read_rows(X, good[:1].astype(np.intp))
     return unflatten(X[:1], image_shape) if X.ndim == 2 else X[:1]
 
 
 def has_pixels_of(X, image_shape):
     """Tell whether `X` holds flat images with as many pixels as those of a shape."""
     return (
-        X.ndim == 2 and None not in image_shape and X.shape[1] == math.prod(image_shape)
+        len(X.shape) == 2
+        and None not in image_shape
+        and X.shape[1] == math.prod(image_shape)
     )
 
 

@@ -4,6 +4,9 @@ Run from the root of the repository::
 
     python -m tests.benchmarks.folder --files 2000
     python -m tests.benchmarks.folder --files 50000 --folder /tmp/photos
+
+The second table is of training for one epoch, with networks of few and of many
+channels: the share of the epoch in which the network waits for images.
 """
 
 import argparse
@@ -17,9 +20,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from skimage.data import astronaut
+from sklearn.pipeline import make_pipeline
 
+from sklcnn import CNNClassifier
 from sklcnn.images import ImageFiles, load_image_folder
 from sklcnn.preprocessing import ReadImages
+from tests.benchmarks._epoch import HEADER, report_epoch
 
 BATCH_SIZE = 128
 N_CLASSES = 10
@@ -79,6 +85,14 @@ def read_with_torchvision(paths, *, n_workers):
     return sum(len(labels) for _, labels in loader)
 
 
+def make_model(size, channels, n_jobs):
+    """Make a pipeline that reads and trains for one epoch."""
+    network = CNNClassifier(
+        conv_channels=channels, batch_size=BATCH_SIZE, max_epochs=1, random_state=0
+    )
+    return make_pipeline(ReadImages((size, size), n_jobs=n_jobs), network)
+
+
 def measure(read, paths, queue):
     """Time a reader in a process of its own, and tell its peak memory."""
     try:
@@ -123,25 +137,39 @@ def main():
     parser.add_argument("--files", type=int, default=2000, help="how many")
     parser.add_argument("--size", type=int, default=128, help="pixels of a side")
     parser.add_argument("--folder", help="where to write; kept. Default: temporary")
+    parser.add_argument("--no-reading", action="store_true", help="only train")
+    parser.add_argument("--small", action="store_true", help="train no large network")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or temporary
         write_images(folder, options.files, options.size)
         start = time.perf_counter()
-        paths, _ = load_image_folder(folder, return_X_y=True)
+        paths, y = load_image_folder(folder, return_X_y=True)
         print(f"{len(paths)} files listed in {time.perf_counter() - start:.2f} s\n")
-        print(f"{'':42}{'images/s':>12}{'CPU us/image':>14}{'peak MiB':>12}")
-        size = options.size
-        report("Pillow, one thread (the limit)", read_with_pillow, paths)
-        for n_jobs in (1, 2):
-            read = partial(read_with_sklcnn, size=size, n_jobs=n_jobs)
-            report(f"ImageFiles.read, {n_jobs} thread(s)", read, paths)
-        report("ReadImages.fit: headers only", partial(fit_reader, size=size), paths)
-        check = partial(check_files, size=size)
-        report("ReadImages(on_error='warn'): full check", check, paths)
-        for n_workers in (0, 1):
-            read = partial(read_with_torchvision, n_workers=n_workers)
-            report(f"ImageFolder + DataLoader, {n_workers} worker(s)", read, paths)
+        if not options.no_reading:
+            report_reading(paths, options.size)
+        print(HEADER)
+        for channels in ((8, 16), (32, 64, 128))[: 1 if options.small else 2]:
+            for n_jobs in (1, 2):
+                model = partial(make_model, options.size, channels, n_jobs)
+                name = f"channels {channels}, {n_jobs} thread(s)"
+                report_epoch(name, model, paths, y)
+
+
+def report_reading(paths, size):
+    """Print the table of readers."""
+    print(f"{'':42}{'images/s':>12}{'CPU us/image':>14}{'peak MiB':>12}")
+    report("Pillow, one thread (the limit)", read_with_pillow, paths)
+    for n_jobs in (1, 2):
+        read = partial(read_with_sklcnn, size=size, n_jobs=n_jobs)
+        report(f"ImageFiles.read, {n_jobs} thread(s)", read, paths)
+    report("ReadImages.fit: headers only", partial(fit_reader, size=size), paths)
+    check = partial(check_files, size=size)
+    report("ReadImages(on_error='warn'): full check", check, paths)
+    for n_workers in (0, 1):
+        read = partial(read_with_torchvision, n_workers=n_workers)
+        report(f"ImageFolder + DataLoader, {n_workers} worker(s)", read, paths)
+    print()
 
 
 if __name__ == "__main__":
