@@ -46,8 +46,8 @@ def noise():
 @pytest.fixture
 def signs():
     """Give images of as many -1 as 1, which standardization leaves as they are."""
-    pixels = np.repeat(np.float32([-1, 1]), 30 * 32)
-    X = np.random.default_rng(0).permutation(pixels).reshape(30, 8, 8)
+    pixels = np.tile(np.float32([-1, 1]), (30, 32))
+    X = np.random.default_rng(0).permuted(pixels, axis=1).reshape(30, 8, 8)
     return X, np.arange(30) % 3
 
 

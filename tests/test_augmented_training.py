@@ -12,7 +12,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -144,18 +143,6 @@ def test_equal_seeds_give_equal_weights(tiny, noise):
     assert_array_equal(first, second)
     assert not np.allclose(first, weights_of(other))
     assert not np.allclose(first, weights_of(plain))
-
-
-def test_number_of_workers_changes_nothing(tiny, noise):
-    """Cross-validation in two processes gives the same bits as in one."""
-    model = make_pipeline(RandomFlip(), RandomRotation(), RandomNoise(), tiny)
-
-    one, two = (
-        cross_val_predict(model, *noise, cv=3, method="predict_proba", n_jobs=n_jobs)
-        for n_jobs in (1, 2)
-    )
-
-    assert_array_equal(one, two)
 
 
 def test_nesting_and_caching_change_nothing(tiny, noise, tmp_path):
