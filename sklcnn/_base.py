@@ -62,7 +62,7 @@ FITTED = (
     "_seed",
 )
 
-PULL = 0.15
+PULL = 0.2
 """What `weight_decay="auto"` times the sum of all learning rates is in `fit`."""
 
 PARTIAL_PULL = 5e-4
