@@ -1,6 +1,7 @@
 """Settings and data that tests share."""
 
 import os
+import types
 
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # else scikit-learn skips checks silently
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from torch import nn
 
 from sklcnn import CNNClassifier
 
@@ -39,3 +41,33 @@ def noise():
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, (30, 8, 8), dtype=np.uint8)
     return X, np.arange(30) % 3
+
+
+@pytest.fixture
+def signs():
+    """Give images of as many -1 as 1, which standardization leaves as they are."""
+    pixels = np.tile(np.float32([-1, 1]), (30, 32))
+    X = np.random.default_rng(0).permuted(pixels, axis=1).reshape(30, 8, 8)
+    return X, np.arange(30) % 3
+
+
+@pytest.fixture
+def spy():
+    """Give a classifier whose network notes down what it is fed: `trained`, `asked`."""
+    trained, asked = [], []
+
+    def network(n_channels, n_classes):
+        layers = nn.Sequential(
+            nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * n_channels, n_classes)
+        )
+        layers.register_forward_pre_hook(
+            lambda module, inputs: (trained if module.training else asked).append(
+                inputs[0][:, 0].detach().clone().numpy()
+            )
+        )
+        return layers
+
+    classifier = CNNClassifier(
+        network=network, batch_size=30, max_epochs=3, random_state=0
+    )
+    return types.SimpleNamespace(classifier=classifier, trained=trained, asked=asked)

@@ -50,6 +50,7 @@ FLOORS = [
     "network",
     "_labels",
     "_parameters",
+    "_pickling",
     "_base",
     "_classifier",
     "persistence._trusted",

@@ -1,22 +1,16 @@
-"""How the classifier trains: weights, epochs, schedules, stopping, callbacks, seeds."""
+"""How the classifier trains: weights, epochs, schedules, seeds."""
 
 import warnings
 
 import numpy as np
 import pytest
-import sklearn
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.model_selection import cross_val_predict
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.fixes import parse_version
-from skorch.callbacks import Callback, EpochScoring
-from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
 
 from sklcnn import CNNClassifier
-
-HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 
 
 def weights_of(model):
@@ -205,7 +199,7 @@ def test_learning_rate_schedules(tiny, noise, schedule):
 
 
 def test_automatic_weight_decay_pulls_alike(tiny, noise):
-    """The sum of learning rate times weight decay is the same for any number of steps."""
+    """Learning rate times weight decay has one sum for any number of steps."""
     pulls = []
     for max_epochs, rate in ((5, 0.1), (20, 0.02)):
         tiny.set_params(
@@ -256,139 +250,6 @@ def test_history_tells_every_epoch(tiny, noise):
         {"train_loss", "learning_rate", "seconds"}
     ] * 2
     assert model.best_epoch_ == 1
-
-
-def test_early_stopping_keeps_the_best_weights(digits):
-    """The weights are those of the epoch with the smallest validation loss."""
-    X, y = digits
-    model = CNNClassifier(
-        early_stopping=True,
-        n_iter_no_change=3,
-        lr_schedule="constant",
-        weight_decay=5e-4,
-        max_epochs=60,
-        random_state=0,
-    )
-    model.fit(X, y)
-    losses = [record["valid_loss"] for record in model.history_]
-
-    again = clone(model).set_params(max_epochs=model.best_epoch_ + 1).fit(X, y)
-
-    assert model.best_epoch_ == np.argmin(losses)
-    assert model.n_iter_ < 60
-    assert_array_equal(weights_of(model), weights_of(again))
-    assert 0 <= model.history_[0]["valid_accuracy"] <= 1
-
-
-def test_early_stopping_does_not_train_on_what_it_sets_aside(tiny, noise):
-    """Rows set aside are a tenth of every class, and are never trained on."""
-    trained, validated = set(), set()
-
-    class Spy(Callback):
-        def on_batch_end(self, net, batch, training, **kwargs):
-            (trained if training else validated).update(batch[0][:, 0, 0, 0].tolist())
-
-    X = np.arange(100, dtype=np.float32).repeat(4).reshape(100, 2, 2)
-    y = np.arange(100) % 5
-    tiny.set_params(early_stopping=True, callbacks=[Spy()]).fit(X, y)
-
-    assert len(validated) == 10
-    assert sorted(int(row) % 5 for row in validated) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-    assert trained == set(range(100)) - validated
-
-
-def test_weights_are_split_along_with_their_rows(tiny, noise):
-    """The validation loss is weighted like the training loss."""
-    X, y = noise
-    tiny.set_params(early_stopping=True, validation_fraction=0.5)
-    weights = np.where(y == 0, 1.0, 1e-6)
-
-    history = tiny.fit(X, y, sample_weight=weights).history_
-
-    assert history[-1]["valid_accuracy"] == pytest.approx(1, abs=1e-4)
-
-
-def test_verbose_shows_a_progress_bar(tiny, noise, capsys):
-    """`verbose=1` shows epochs and loss, `verbose=0` nothing at all."""
-    tiny.fit(*noise)
-    silent = capsys.readouterr()
-
-    tiny.set_params(verbose=1).fit(*noise)
-
-    assert silent.out == silent.err == ""
-    assert "2/2" in (shown := capsys.readouterr().err)
-    assert "loss=" in shown
-
-
-def test_skorch_callbacks_are_called(noise):
-    """A skorch callback scores epochs, and may stop training."""
-    X, y = noise
-    scoring = EpochScoring("accuracy", on_train=True, name="train_accuracy")
-    stopping = SkorchEarlyStopping(monitor="train_loss", patience=2, threshold=10)
-    model = CNNClassifier(
-        max_epochs=9, callbacks=[scoring, stopping], verbose=0, random_state=0
-    )
-    stopping.sink = lambda message: None
-
-    model.fit(X, y)
-
-    assert model.n_iter_ == 3
-    assert 0 <= model.net_.history[-1, "train_accuracy"] <= 1
-
-
-def test_interrupt_reaches_the_user(tiny, noise):
-    """Ctrl-C during an epoch ends fit, and leaves nothing that looks fitted."""
-
-    class Interrupt(Callback):
-        def on_batch_begin(self, net, **kwargs):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        tiny.set_params(callbacks=[Interrupt()]).fit(*noise)
-
-    assert not tiny.__sklearn_is_fitted__()
-
-
-@pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn before 1.9")
-def test_scikit_learn_callbacks_see_epochs(tiny, noise):
-    """A callback gets a classifier ready to predict after each epoch, and may stop."""
-    X, y = noise
-    begun, seen = [], []
-
-    class Callback:
-        def setup(self, estimator, context):
-            pass
-
-        def teardown(self, estimator, context):
-            pass
-
-        def on_fit_task_begin(self, estimator, context):
-            begun.append(context.task_name)
-
-        def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
-            seen.append((context.task_name, fitted_estimator.score(X, y)))
-            return len(seen) == 3
-
-    model = tiny.set_params(max_epochs=7).set_callbacks(Callback()).fit(X, y)
-
-    assert model.n_iter_ == 3
-    assert begun == ["fit", "epoch", "epoch", "epoch"]
-    assert [name for name, _ in seen] == ["epoch", "epoch", "epoch", "fit"]
-    assert seen[-1][1] == model.score(X, y)
-
-
-@pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn before 1.9")
-def test_progress_bar_of_a_search_shows_epochs(tiny, noise, capsys):
-    """scikit-learn's ProgressBar reaches through a search to the epochs."""
-    from sklearn.callback import ProgressBar
-
-    search = GridSearchCV(tiny, {"learning_rate": [0.01, 0.1]}, cv=2)
-
-    search.set_callbacks(ProgressBar()).fit(*noise)
-
-    shown = capsys.readouterr().out
-    assert "GridSearchCV - fit" in shown
-    assert "CNNClassifier - fit" in shown
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float64"])

@@ -1,0 +1,91 @@
+"""Devices, threads, seeds: asked for, and left as they were."""
+
+import joblib
+import pytest
+import torch
+
+from sklcnn.network._hardware import (
+    explained_memory_error,
+    resolve_device,
+    seeded,
+    torch_threads,
+    trains_fast_in_bfloat16,
+)
+
+HAS_CUDA = torch.cuda.is_available()
+
+
+def test_the_device_is_found():
+    """The best one there is, or the one that is named."""
+    assert resolve_device("auto", name="CNN") == ("cuda" if HAS_CUDA else "cpu")
+    assert resolve_device("cpu", name="CNN") == "cpu"
+
+
+@pytest.mark.parametrize("device", ["gpu", "cpu:0", "cuda:x", "cuda:-1", "", "mps:0"])
+def test_other_names_are_an_error(device):
+    """The message lists the names there are."""
+    with pytest.raises(ValueError, match="'device' parameter of CNN must be 'auto'"):
+        resolve_device(device, name="CNN")
+
+
+@pytest.mark.skipif(HAS_CUDA, reason="needs a machine without CUDA")
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_a_gpu_that_is_not_there_is_an_error(device):
+    """The message says what to use instead."""
+    with pytest.raises(ValueError, match=r"Use device='cpu' or 'auto'"):
+        resolve_device(device, name="CNN")
+
+
+@pytest.mark.skipif(not HAS_CUDA, reason="needs a GPU")
+def test_gpus_are_counted_from_zero():
+    """One beyond the last is an error."""
+    n_devices = torch.cuda.device_count()
+
+    assert resolve_device("cuda:0", name="CNN") == "cuda:0"
+    with pytest.raises(ValueError, match=f"only {n_devices} CUDA devices"):
+        resolve_device(f"cuda:{n_devices}", name="CNN")
+
+
+def test_the_number_format_follows_the_hardware():
+    """Whether it is fast is a plain yes or no."""
+    assert trains_fast_in_bfloat16("cpu") in (True, False)
+
+
+def test_threads_follow_joblib_and_are_given_back():
+    """None is 1 unless a context says otherwise, also where something fails."""
+    before = torch.get_num_threads()
+
+    with torch_threads(2):
+        assert torch.get_num_threads() == 2
+    with torch_threads(None):
+        assert torch.get_num_threads() == 1
+    with joblib.parallel_config("threading", n_jobs=3), torch_threads(None):
+        assert torch.get_num_threads() == 3
+    with pytest.raises(KeyError), torch_threads(2):
+        raise KeyError
+
+    assert torch.get_num_threads() == before
+
+
+def test_seeds_are_given_back():
+    """Equal seeds give equal numbers, and the generator is left as it was."""
+    before = torch.get_rng_state()
+
+    numbers = []
+    for seed in (0, 0, 1):
+        with seeded(seed, "cpu"):
+            numbers.append(torch.rand(1).item())
+
+    assert numbers[0] == numbers[1] != numbers[2]
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_too_large_batches_for_a_gpu_are_explained():
+    """The message says which size would be smaller."""
+    with (
+        pytest.raises(
+            MemoryError, match=r"batches of 64 images.*batch_size, such as 32"
+        ),
+        explained_memory_error(64),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory")
