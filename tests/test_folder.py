@@ -114,8 +114,10 @@ def test_300_files_of_mixed_sizes_and_formats_are_learnt(tmp_path):
     assert scores.mean() > 0.9
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # on fork
 @pytest.mark.parametrize(
-    ("backend", "dropout"), [("loky", 0.5), ("threading", 0.0), ("threading", 0.5)]
+    ("backend", "dropout"),
+    [("loky", 0.5), ("multiprocessing", 0.5), ("threading", 0.0), ("threading", 0.5)],
 )
 def test_workers_predict_like_one_process(photos, tiny, backend, dropout):
     """Paths go to processes and threads, and the same bits come back."""

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from joblib import effective_n_jobs
+from joblib.parallel import ThreadingBackend
 
 from sklcnn.images._cache import CACHE
 from sklcnn.images._decode import cause_of, decode
@@ -214,7 +215,10 @@ def in_threads(function, rows, n_jobs):
 
     Where a row fails, or the user interrupts, the threads end with the row at hand.
     """
-    n_threads = min(effective_n_jobs(n_jobs), len(rows))
+    if n_jobs is None:
+        n_jobs = effective_n_jobs(n_jobs)
+    # joblib's default backend, asked in a process of another, warns and refuses
+    n_threads = min(ThreadingBackend().effective_n_jobs(n_jobs), len(rows))
     if n_threads <= 1:
         return [function(row) for row in rows]
     failed = threading.Event()
