@@ -62,7 +62,7 @@ FITTED = (
     "_seed",
 )
 
-PULL = 0.15
+PULL = 0.2
 """What `weight_decay="auto"` times the sum of all learning rates is in `fit`."""
 
 PARTIAL_PULL = 5e-4
@@ -309,7 +309,7 @@ class BaseCNN(
                     seed=self._seed,
                     learning_rates=rates,
                 )
-                self._check_finite(record["train_loss"])
+                self._check_finite(record)
                 self.history_.append(record)
                 self.n_iter_ = len(self.history_)
                 self.best_epoch_ = self.n_iter_ - 1
@@ -324,8 +324,8 @@ class BaseCNN(
             self.best_epoch_ = first + watch.best_epoch
             net.module_.load_state_dict(watch.weights)
 
-    def _check_finite(self, loss):
-        if not math.isfinite(loss):
+    def _check_finite(self, record):
+        if not math.isfinite(record["train_loss"] + record.get("valid_loss", 0)):
             raise ValueError(
                 f"Training diverged: the loss is not finite after "
                 f"{len(self.history_) + 1} epochs. Use a smaller learning_rate than "

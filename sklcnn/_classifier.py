@@ -63,14 +63,14 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
     optimizer : {"sgd", "adamw"}, default="sgd"
         Stochastic gradient descent with momentum, or AdamW (for which a `learning_rate`
         near 0.001 is usual).
-    learning_rate : float, default=0.1
+    learning_rate : float, default=0.05
         Learning rate; the largest one where `lr_schedule` changes it.
     momentum : float, default=0.9
         Momentum of "sgd", in [0, 1).
     nesterov : bool, default=True
         Whether "sgd" uses Nesterov's momentum.
     weight_decay : float or "auto", default="auto"
-        Strength of the pull of the weights towards zero. "auto" is 0.15 divided by the
+        Strength of the pull of the weights towards zero. "auto" is 0.2 divided by the
         sum of the learning rates of all steps, so that trainings of any length pull
         alike; in `partial_fit`, which knows no length, it is 5e-4.
     lr_schedule : {"onecycle", "cosine", "constant"}, default="onecycle"
@@ -180,7 +180,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         mixup=0.0,
         cutmix=0.0,
         optimizer="sgd",
-        learning_rate=0.1,
+        learning_rate=0.05,
         momentum=0.9,
         nesterov=True,
         weight_decay="auto",

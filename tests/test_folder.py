@@ -72,7 +72,6 @@ def run_readme(block, folder, monkeypatch):
 
 def test_eight_lines_run(tmp_path, monkeypatch, capsys):
     """The README's lines run: here on few images, made smaller to take seconds."""
-    pytest.importorskip("sklcnn.persistence")
     write_photos(tmp_path / "photos", 5, names=("brick",))
 
     variables = run_readme(
@@ -86,7 +85,6 @@ def test_eight_lines_run(tmp_path, monkeypatch, capsys):
 @pytest.mark.slow
 def test_eight_lines_verbatim(tmp_path, monkeypatch, capsys):
     """The README's lines, as they stand there, learn 300 files in five classes."""
-    pytest.importorskip("sklcnn.persistence")
     write_photos(tmp_path / "photos", 60)
 
     variables = run_readme(readme_block(), tmp_path, monkeypatch)
