@@ -1,5 +1,6 @@
 """Labels and weights: from what users give to class numbers and floats."""
 
+import warnings
 from numbers import Real
 
 import numpy as np
@@ -109,6 +110,7 @@ def check_weights(sample_weight, y, *, class_weight, name, classes=None, unreada
         sample_weight[unreadable] = 0
         if not sample_weight.any():
             raise ValueError(f"{name} got no image with weight that can be read.")
+        _warn_of_lost_classes(y, sample_weight, unreadable, name)
     if class_weight is None:
         return sample_weight, sample_weight
     if isinstance(class_weight, dict):
@@ -125,6 +127,16 @@ def check_weights(sample_weight, y, *, class_weight, name, classes=None, unreada
     if not total.any():
         raise ValueError("class_weight gives every row of X the weight 0.")
     return sample_weight, total
+
+
+def _warn_of_lost_classes(y, sample_weight, unreadable, name):
+    lost = np.setdiff1d(y[unreadable], y[sample_weight > 0]).tolist()
+    if lost:
+        warnings.warn(
+            f"{name} got no image that can be read of {len(lost)} classes, such as "
+            f"{lost[0]!r}: it does not learn them.",
+            UserWarning,
+        )
 
 
 def _check_class_weight(class_weight, classes):

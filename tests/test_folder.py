@@ -1,6 +1,7 @@
 """From a folder of files to a fitted classifier."""
 
 import re
+import threading
 import warnings
 from pathlib import Path
 
@@ -111,8 +112,10 @@ def test_300_files_of_mixed_sizes_and_formats_are_learnt(tmp_path):
     assert scores.mean() > 0.9
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # on fork
 @pytest.mark.parametrize(
-    ("backend", "dropout"), [("loky", 0.5), ("threading", 0.0), ("threading", 0.5)]
+    ("backend", "dropout"),
+    [("loky", 0.5), ("multiprocessing", 0.5), ("threading", 0.0), ("threading", 0.5)],
 )
 def test_workers_predict_like_one_process(photos, tiny, backend, dropout):
     """Paths go to processes and threads, and the same bits come back."""
@@ -196,6 +199,40 @@ def test_leaving_out_broken_files_is_training_without_them(photos, tiny):
         model.fit(X, y)
 
     assert_array_equal(model.predict_proba(X[good]), expected)
+
+
+def test_class_without_readable_files_is_named(photos, tiny):
+    """A class of which nothing can be read is missed aloud."""
+    X, y = photos
+    for path in X[y == "coffee"]:
+        Path(path).write_bytes(b"broken")
+    model = make_pipeline(ReadImages((8, 8), on_error="warn"), tiny)
+
+    with (
+        pytest.warns(UserWarning, match="leaves 10 of 30"),
+        pytest.warns(UserWarning, match="1 classes, such as 'coffee'"),
+    ):
+        model.fit(X, y)
+
+    assert model.classes_.tolist() == ["brick", "digit"]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_file_that_goes_away_is_named(photos, tiny, n_jobs, monkeypatch):
+    """An error in a reading thread reaches the user, with where it was looked for."""
+    X, y = photos
+    monkeypatch.chdir(Path(X[0]).parents[1])
+    paths = [Path(path).relative_to(Path.cwd()) for path in X]
+    model = make_pipeline(ReadImages((8, 8), n_jobs=n_jobs), tiny).fit(paths, y)
+    n_threads = threading.active_count()
+
+    paths[17].unlink()
+
+    with pytest.raises(
+        ValueError, match=r"coffee/007\.jpg.*no such file in the folder"
+    ):
+        model.predict(paths)
+    assert threading.active_count() == n_threads
 
 
 def test_broken_files_in_cross_validation(photos, tiny):

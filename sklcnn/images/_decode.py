@@ -2,7 +2,7 @@
 
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -169,6 +169,9 @@ def _cause(error, path):
     if isinstance(error, FileNotFoundError):
         if os.path.islink(path):
             return f"it is a link to {os.readlink(path)!r}, which is not there"
+        with suppress(OSError):  # the working directory may be gone as well
+            if not os.path.isabs(path):
+                return f"there is no such file in the folder {os.getcwd()!r}"
         return "there is no such file"
     if isinstance(error, UnidentifiedImageError):
         with open(path, "rb", opener=_open_without_waiting) as file:

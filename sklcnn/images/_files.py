@@ -1,12 +1,14 @@
 """Images in files, read when they are asked for."""
 
 import os
+import threading
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from joblib import effective_n_jobs
+from joblib.parallel import ThreadingBackend
 
 from sklcnn.images._cache import CACHE
 from sklcnn.images._decode import cause_of, decode
@@ -14,6 +16,9 @@ from sklcnn.images._lazy import LazyImages
 
 N_NAMED = 3
 """How many files a warning names before it only counts."""
+
+ROWS_AT_ONCE = 256
+"""How many files a thread is given at a time, where there are many."""
 
 
 class ImageFiles(LazyImages):
@@ -128,7 +133,7 @@ class ImageFiles(LazyImages):
             images[position], has_more = self._read_one(self.paths[rows[position]])
             return has_more
 
-        has_more = self._in_threads(read_one, range(len(rows)))
+        has_more = in_threads(read_one, range(len(rows)), self.n_jobs)
         self._tell_of_more([self.paths[row] for row in rows[has_more]])
         return images
 
@@ -168,7 +173,7 @@ class ImageFiles(LazyImages):
             except ValueError as error:
                 return False, cause_of(error, self.paths[row])
 
-        found = self._in_threads(check_one, range(len(self)))
+        found = in_threads(check_one, range(len(self)), self.n_jobs)
         self._tell_of_more([self.paths[i] for i, (more, _) in enumerate(found) if more])
         return {row: problem for row, (_, problem) in enumerate(found) if problem}
 
@@ -193,16 +198,6 @@ class ImageFiles(LazyImages):
         CACHE.put(made_by, path, stamp, pixels)
         return pixels, has_more
 
-    def _in_threads(self, function, rows):
-        """Map a function over rows, in order, a stretch of rows to each thread."""
-        n_threads = min(effective_n_jobs(self.n_jobs), len(rows))
-        if n_threads <= 1:
-            return [function(row) for row in rows]
-        stretches = np.array_split(rows, n_threads)
-        with ThreadPoolExecutor(n_threads) as pool:
-            parts = pool.map(lambda part: [function(row) for row in part], stretches)
-            return [value for part in parts for value in part]
-
     def _tell_of_more(self, paths):
         """Warn of files that hold several images, once of each."""
         paths = [path for path in paths if path not in self._told]
@@ -215,12 +210,38 @@ class ImageFiles(LazyImages):
             )
 
 
+def in_threads(function, rows, n_jobs):
+    """Map a function over rows, in order, a stretch of rows at a time to each thread.
+
+    Where a row fails, or the user interrupts, the threads end with the row at hand.
+    """
+    if n_jobs is None:
+        n_jobs = effective_n_jobs(n_jobs)
+    # joblib's default backend, asked in a process of another, warns and refuses
+    n_threads = min(ThreadingBackend().effective_n_jobs(n_jobs), len(rows))
+    if n_threads <= 1:
+        return [function(row) for row in rows]
+    failed = threading.Event()
+
+    def apply_to_stretch(stretch):
+        return [function(row) for row in stretch if not failed.is_set()]
+
+    stretches = np.array_split(rows, max(n_threads, len(rows) // ROWS_AT_ONCE))
+    with ThreadPoolExecutor(n_threads) as pool:
+        try:
+            parts = [pool.submit(apply_to_stretch, stretch) for stretch in stretches]
+            return [value for part in parts for value in part.result()]
+        except BaseException:
+            failed.set()
+            raise
+
+
 def check_paths(paths, *, name):
     """Make an array of objects of type str of whatever lists files."""
     if isinstance(paths, (str, bytes, os.PathLike)):
         raise ValueError(
-            f"{name} expects a list of paths, got one: {os.fsdecode(paths)!r}. Put it "
-            "in a list, or list a folder with `sklcnn.images.load_image_folder`."
+            f"{name} expects a list of paths, got one: {str(os.fsdecode(paths))!r}. "
+            "Put it in a list, or list a folder with `sklcnn.images.load_image_folder`."
         )
     if not hasattr(paths, "ndim") and not isinstance(paths, Sequence):
         raise ValueError(

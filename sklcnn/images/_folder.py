@@ -96,7 +96,7 @@ def load_image_folder(
     >>> y
     array(['cat', 'dog'], dtype='<U3')
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     if not folder.exists():
         raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
     if not folder.is_dir():

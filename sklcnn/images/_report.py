@@ -1,16 +1,14 @@
 """What is wrong with a collection of images, before anything is trained on it."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-from joblib import effective_n_jobs
 
 from sklcnn._sklearn import Interval, validate_params
 from sklcnn.images._decode import cause_of, decode
-from sklcnn.images._files import check_paths
+from sklcnn.images._files import check_paths, in_threads
 
 
 class BadImage(NamedTuple):
@@ -70,8 +68,9 @@ def find_bad_images(paths, *, min_size=8, n_jobs=None):
     constant: every pixel is 0
     """
     paths = check_paths(paths, name="find_bad_images")
-    with ThreadPoolExecutor(effective_n_jobs(n_jobs)) as pool:
-        found = list(pool.map(lambda path: _look_at(path, min_size), paths))
+    found = in_threads(
+        lambda row: _look_at(paths[row], min_size), range(len(paths)), n_jobs
+    )
     report = []
     first_rows = {}
     for row, (problem, digest) in enumerate(found):

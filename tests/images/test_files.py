@@ -3,6 +3,7 @@
 import os
 import pickle
 import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from sklcnn.images import ImageFiles
 from sklcnn.images._cache import CACHE, ImageCache
+from sklcnn.images._files import in_threads
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +144,23 @@ def test_broken_file_is_named(paths, n_jobs):
         np.asarray(images)
 
     assert list(images.check_files()) == [3, 8]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_threads_end_where_one_fails(error):
+    """After an error, or Ctrl-C, the other files are not read to the end."""
+    rows_done = []
+
+    def read(row):
+        if row == 0:
+            raise error("row 0")
+        time.sleep(0.001)
+        rows_done.append(row)
+
+    with pytest.raises(error, match="row 0"):
+        in_threads(read, range(10_000), 2)
+
+    assert len(rows_done) < 5_000
 
 
 def test_several_frames_warn_once(tmp_path):
