@@ -46,8 +46,9 @@ def check_images(X, *, estimator, reset=True):
     name = type(estimator).__name__
     if not hasattr(X, "iloc") and not hasattr(X, "__sparse__"):
         X = _as_array(X, name)
-    if getattr(X, "ndim", 2) not in (3, 4):
-        if getattr(X, "ndim", 2) > 4:
+    n_dimensions = len(getattr(X, "shape", (0, 0)))
+    if n_dimensions not in (3, 4):
+        if n_dimensions > 4:
             raise ValueError(_wrong_dimensions(X.shape, name))
         X = validate_data(estimator, X, reset=reset, **_CHECKS)
     else:

@@ -129,7 +129,7 @@ class BaseAugmentation(TransformerMixin, BaseEstimator, ABC):
         images = check_images(_images_of(X), estimator=self)
         for name, interval in self._pairs.items():
             _check_pair(self, name, interval)
-        if images.ndim > 2:
+        if len(images.shape) > 2:
             self._check_image_shape((*images.shape[1:], 1)[:3])
         self.image_shape_ = tuple(images.shape[1:])
         return images
