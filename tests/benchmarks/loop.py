@@ -15,7 +15,7 @@ from torch import nn
 from sklcnn import CNNClassifier
 from sklcnn.network._modules import build_convnet
 
-N, BATCH, ROUNDS = 20_000, 128, 7
+N, BATCH, ROUNDS = 20_000, 128, 5
 
 
 def tiny_network(n_channels, n_classes):
