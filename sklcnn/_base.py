@@ -68,7 +68,7 @@ PULL = 0.2
 PARTIAL_PULL = 5e-4
 """What `weight_decay="auto"` is in `partial_fit`, which knows no last step."""
 
-MIN_EPOCHS, MAX_EPOCHS, MIN_STEPS = 10, 100, 600
+MIN_EPOCHS, MAX_EPOCHS, MIN_STEPS = 10, 100, 1000
 """Between which epochs `max_epochs="auto"` makes this many steps."""
 
 PIXELS_PREDICTED = 2**17

@@ -80,8 +80,8 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         Largest number of images in a training step. "auto" is a power of two near
         `n_samples / 50`, between 16 and 128.
     max_epochs : int or "auto", default="auto"
-        Number of passes over the training images. "auto" is 10 epochs, and at least 600
-        steps.
+        Number of passes over the training images. "auto" is 10 epochs; for
+        few images it is as many as make 1,000 steps, at most 100.
     early_stopping : bool, default=False
         Whether to set images aside for validation, stop when their loss no longer
         falls, and keep the weights of the epoch where it was smallest.

@@ -9,6 +9,7 @@ import torch
 from sklcnn._pixels import pixel_scale
 from sklcnn._validation import resolve_image_shape
 from sklcnn.images._lazy import LazyImages
+from sklcnn.images._mapped import RowsOf, read_rows
 from sklcnn.images._random import RowRandom
 
 
@@ -84,10 +85,7 @@ class AugmentedImages(LazyImages):
         """
         if isinstance(self.images, np.ndarray):
             return self.images[rows]
-        if isinstance(self.images, LazyImages):
-            return self.images.read(rows)
-        rows, positions = np.unique(rows, return_inverse=True)  # h5py wants them so
-        return np.asarray(self.images[rows])[positions]
+        return read_rows(self.images, rows)
 
     def take(self, rows):
         """Keep only the given rows, and the note of how to redraw them.
@@ -102,9 +100,10 @@ class AugmentedImages(LazyImages):
         augmented : AugmentedImages
             Drawn as these rows are drawn among all.
         """
-        is_lazy = isinstance(self.images, LazyImages)
-        images = self.images[rows] if is_lazy else self.read(rows)
-        return AugmentedImages(images, self.steps, self.rows[rows])
+        images = self.images
+        if not isinstance(images, np.ndarray | LazyImages):
+            images = RowsOf(images, np.arange(len(self), dtype=np.intp))
+        return AugmentedImages(images[rows], self.steps, self.rows[rows])
 
     def draws(self, epoch, seed, pixel_range=(0.0, 1.0)):
         """Prepare the draws of one epoch.

@@ -140,18 +140,15 @@ def _sampling_grid(matrices, planes, align_corners):
     spans = np.array([width, height, 2]) - [align_corners, align_corners, 0]
     to_border = np.divide(2, spans, out=np.zeros(3), where=spans > 0)
     is_affine = (matrices[:, 2] == [0, 0, 1]).all()
-    matrices = torch.as_tensor(
-        matrices * to_border[:, np.newaxis], dtype=planes.dtype, device=planes.device
-    )
+    matrices = (matrices * to_border[:, np.newaxis])[:, : 2 if is_affine else 3]
+    matrices = torch.as_tensor(matrices, dtype=planes.dtype, device=planes.device)
     x, y = (
         torch.arange(size, dtype=planes.dtype, device=planes.device) - (size - 1) / 2
         for size in (width, height)
     )
     along_x = matrices[:, :, 0, None, None] * x
     along_y = matrices[:, :, 1, None] * y + matrices[:, :, 2, None]
-    if is_affine:
-        places = along_x[:, :2] + along_y[:, :2, :, None]
-    else:
-        places = along_x + along_y[..., None]
+    places = along_x + along_y[..., None]
+    if not is_affine:
         places = places[:, :2] / places[:, 2:]
     return places.permute(0, 2, 3, 1)

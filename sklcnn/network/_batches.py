@@ -138,7 +138,9 @@ class TrainingBatches(Batches):
 
     def _as_floats(self, images):
         """Scale pixels to the range that the network sees."""
-        return images.to(self.dtype) * pixel_scale(images.dtype)
+        scale = pixel_scale(images.dtype)
+        floats = images.to(self.dtype)
+        return floats if scale == 1 else floats.mul_(scale)  # integers are copied
 
 
 def plain(images):

@@ -1,6 +1,8 @@
-"""Compare the speed of random flips, rotations, scales and shifts: images a second.
+"""Measure what random flips, rotations, scales and shifts cost.
 
-Run ``python -m tests.benchmarks.augmentation``. Every library starts from the same
+Run ``python -m tests.benchmarks.augmentation``. The first table is their share of a
+training step of the default network, on batches of 128, in its default precision. The
+second compares libraries. Every library starts from the same
 uint8 images and ends with a float batch; each image has parameters of its own. Rounds
 alternate between the libraries, on one thread, and medians of the processor's time are
 shown, so that other programs disturb the comparison little. A library that is not
@@ -13,6 +15,7 @@ from statistics import median
 import numpy as np
 import torch
 
+from sklcnn import CNNClassifier
 from sklcnn.augmentation import (
     RandomFlip,
     RandomRotation,
@@ -20,9 +23,11 @@ from sklcnn.augmentation import (
     RandomTranslation,
 )
 from sklcnn.images import AugmentedImages
+from sklcnn.network._batches import Batch
 
 SHAPES = {(28, 28, 1): 128, (32, 32, 3): 128, (224, 224, 3): 32}
 N_ROUNDS = 15
+BATCH_SIZE = 128
 STEPS = (
     RandomFlip(),
     RandomRotation(degrees=15),
@@ -112,6 +117,41 @@ LIBRARIES = {
 }
 
 
+def share_of_a_step(shape, n_rounds):
+    """Time the parts of training steps: CPU milliseconds of the draws and of all.
+
+    That pixels become floats, which they do without draws too, is counted among them;
+    the numbers are drawn before, once an epoch for all images.
+    """
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (BATCH_SIZE, *shape), dtype=np.uint8)
+    y, ones = np.arange(BATCH_SIZE) % 10, torch.ones(BATCH_SIZE)
+    model = CNNClassifier(random_state=0).partial_fit(images, y, classes=range(10))
+    draws = AugmentedImages(images, STEPS).draws(epoch=0, seed=0)
+    rows = rng.permutation(BATCH_SIZE)
+    draws(to_floats(images), rows)
+    model.net_.module_.train()
+    drawing, whole = [], []
+    for _ in range(n_rounds):
+        start = time.process_time()
+        drawn = draws(to_floats(images), rows)
+        drawing.append(1000 * (time.process_time() - start))
+        model.net_.train_step(Batch(drawn, torch.from_numpy(y), ones))
+        whole.append(1000 * (time.process_time() - start))
+    return median(drawing), median(whole)
+
+
+def print_shares():
+    """Print the table of shares."""
+    print(f"{'one thread, CPU ms':20}{'draws':>10}{'step':>10}{'share':>8}")
+    for shape in SHAPES:
+        n_rounds = N_ROUNDS if shape[0] < 100 else 5
+        drawing, whole = share_of_a_step(shape, n_rounds)
+        name = "x".join(map(str, shape))
+        print(f"{name:20}{drawing:10.2f}{whole:10.1f}{drawing / whole:8.1%}")
+    print(flush=True)
+
+
 def images_per_second(images):
     """Time all libraries in turn."""
     draws = {}
@@ -131,8 +171,9 @@ def images_per_second(images):
 
 
 def main():
-    """Print the table."""
+    """Print both tables."""
     torch.set_num_threads(1)
+    print_shares()
     rng = np.random.default_rng(0)
     columns = {}
     for shape, n in SHAPES.items():

@@ -242,6 +242,36 @@ def test_lazy_images_stay_unread():
     assert_array_equal(augmented[[2, 3]].draw(), augmented.draw([2, 3]))
 
 
+class ForeignImages:
+    """What only has `shape`, `dtype` and indexing, and counts how often it is read."""
+
+    def __init__(self, images):
+        self.images = images
+        self.shape, self.dtype = images.shape, images.dtype
+        self.n_read = 0
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, rows):
+        self.n_read += 1
+        return self.images[rows]
+
+
+def test_foreign_lazy_images_stay_unread():
+    """Subsets of what h5py and zarr hold are cut without reading it."""
+    X = random_images()
+    foreign = ForeignImages(X)
+
+    augmented = augment(foreign, RandomFlip(), RandomScale())
+    subset = augmented[[7, 3, 3]][1:]
+
+    assert foreign.n_read == 0
+    assert_array_equal(np.asarray(subset), X[[3, 3]])
+    expected = augment(X, RandomFlip(), RandomScale())
+    assert_array_equal(subset.draw(), expected.draw([3, 3]))
+
+
 @pytest.mark.parametrize("operation", [lambda X: X / 255, lambda X: 1.0 * X, np.sqrt])
 def test_arithmetic_raises(operation):
     """It would freeze one draw, or none, without a word."""
