@@ -62,8 +62,8 @@ FITTED = (
     "_seed",
 )
 
-PULL = 0.2
-"""What `weight_decay="auto"` times the sum of all learning rates is in `fit`."""
+PULL, MOST_DECAY = 0.2, 0.02
+"""What `weight_decay="auto"` times the sum of learning rates is, and its most."""
 
 PARTIAL_PULL = 5e-4
 """What `weight_decay="auto"` is in `partial_fit`, which knows no last step."""
@@ -259,7 +259,7 @@ class BaseCNN(
             train,
             valid,
             rates,
-            pull=PULL / rates.sum(),
+            pull=min(PULL / rates.sum(), MOST_DECAY),
             begin_epoch=lambda: begin_epoch(root, self, **known),
             end_epoch=lambda epoch: end_task(epoch, self, **known),
         )

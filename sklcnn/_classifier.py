@@ -72,7 +72,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
     weight_decay : float or "auto", default="auto"
         Strength of the pull of the weights towards zero. "auto" is 0.2 divided by the
         sum of the learning rates of all steps, so that trainings of any length pull
-        alike; in `partial_fit`, which knows no length, it is 5e-4.
+        alike, and at most 0.02; in `partial_fit`, which knows no length, it is 5e-4.
     lr_schedule : {"onecycle", "cosine", "constant"}, default="onecycle"
         How the learning rate changes from step to step: up and down again along
         cosines, down along a cosine, or not at all. `partial_fit` keeps it constant.

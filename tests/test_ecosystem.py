@@ -33,7 +33,9 @@ matplotlib.use("Agg")
 @pytest.fixture
 def model():
     """Give a classifier that learns digits in a second."""
-    return CNNClassifier(conv_channels=(8, 16), max_epochs=8, random_state=0)
+    return CNNClassifier(
+        conv_channels=(8, 16), max_epochs=8, learning_rate=0.1, random_state=0
+    )
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

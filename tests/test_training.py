@@ -201,7 +201,7 @@ def test_learning_rate_schedules(tiny, noise, schedule):
 def test_automatic_weight_decay_pulls_alike(tiny, noise):
     """Learning rate times weight decay has one sum for any number of steps."""
     pulls = []
-    for max_epochs, rate in ((5, 0.1), (20, 0.02)):
+    for max_epochs, rate in ((60, 0.2), (40, 0.3)):
         tiny.set_params(
             max_epochs=max_epochs, learning_rate=rate, lr_schedule="constant"
         )
