@@ -11,6 +11,7 @@ channels: the share of the epoch in which the network waits for images.
 
 import argparse
 import multiprocessing
+import re
 import resource
 import tempfile
 import time
@@ -109,11 +110,13 @@ def measure(read, paths, queue):
 
 
 def usage():
-    """Tell the CPU seconds and the peak MiB of this process and its workers."""
+    """Tell the CPU seconds of this process and its workers, and its own peak MiB."""
     both = [resource.getrusage(resource.RUSAGE_SELF)]
     both.append(resource.getrusage(resource.RUSAGE_CHILDREN))
     cpu_seconds = sum(each.ru_utime + each.ru_stime for each in both)
-    return cpu_seconds, sum(each.ru_maxrss for each in both) / 1024
+    # ru_maxrss would be that of the process that started this one, if it was larger
+    status = Path("/proc/self/status").read_text()
+    return cpu_seconds, int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
 
 def report(name, read, paths):
