@@ -3,7 +3,7 @@
 Run from the root of the repository::
 
     python -m tests.benchmarks.folder --files 2000
-    python -m tests.benchmarks.folder --files 50000 --folder /tmp/photos
+    python -m tests.benchmarks.folder --files 50000 --folder photos-128
 
 The second table is of training for one epoch, with networks of few and of many
 channels: the share of the epoch in which the network waits for images.
