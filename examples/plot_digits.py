@@ -44,7 +44,7 @@ for name, (model, images) in models.items():
 # %%
 # Learning rate and channels, searched like the parameters of any estimator.
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
-grid = {"learning_rate": [0.01, 0.1], "conv_channels": [(16, 32), (32, 64, 128)]}
+grid = {"learning_rate": [0.01, 0.05], "conv_channels": [(16, 32), (32, 64, 128)]}
 search = GridSearchCV(CNNClassifier(random_state=0), grid, cv=2, n_jobs=2)
 search.fit(X_train, y_train)
 best = search.best_estimator_

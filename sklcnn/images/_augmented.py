@@ -28,7 +28,7 @@ class AugmentedImages(LazyImages):
     ----------
     images : ndarray or LazyImages of shape (n_samples, height, width), \
             (n_samples, height, width, n_channels) or (n_samples, n_features)
-        The images themselves.
+        The images themselves. The transforms of augmented images come first.
     steps : tuple of transformers
         Random transforms of `sklcnn.augmentation`, in order.
     rows : ndarray of shape (n_samples,), default=None
@@ -51,6 +51,12 @@ class AugmentedImages(LazyImages):
     """
 
     def __init__(self, images, steps, rows=None):
+        if isinstance(images, AugmentedImages):  # the steps noted before come first
+            images, steps, rows = (
+                images.images,
+                (*images.steps, *steps),
+                images.rows if rows is None else rows,
+            )
         self.images = images
         self.steps = tuple(steps)
         self.rows = np.arange(len(images), dtype=np.intp) if rows is None else rows

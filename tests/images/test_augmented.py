@@ -130,6 +130,19 @@ def test_devices_draw_alike(step):
     assert_allclose(on_device.cpu(), draws(X, np.arange(12)), atol=1e-4)
 
 
+def test_steps_are_added_to_those_before():
+    """Augmented images that are augmented again keep their first steps and rows."""
+    images = np.random.default_rng(0).random((6, 8, 8))
+    flip, rotate = RandomFlip(), RandomRotation()
+    inner = AugmentedImages(images, (flip,), rows=np.arange(6) + 10)
+
+    outer = AugmentedImages(inner, (rotate,))
+
+    expected = AugmentedImages(images, (flip, rotate), rows=np.arange(6) + 10)
+    assert_array_equal(outer.draw(), expected.draw())
+    assert outer.images is images
+
+
 @pytest.mark.parametrize(
     "key",
     [slice(5, 8), [5, 6, 7], np.arange(12) % 2 == 0, (np.array([3, 1]), Ellipsis)],
