@@ -28,8 +28,10 @@ SKLEARN_TYPES = (
     "sklearn.model_selection._search_successive_halving.HalvingRandomSearchCV",
     "sklearn.model_selection._split._CVIterableWrapper",
     "sklearn.utils._bunch.Bunch",
+    "sklearn.utils._metadata_requests.MetadataRequest",
+    "sklearn.utils._metadata_requests.MethodMetadataRequest",
 )
-"""Parts of searches and ensembles; estimators are trusted by skops itself."""
+"""Parts of searches and ensembles, and of what asks for metadata; estimators are trusted by skops itself."""
 
 METRIC_ENDINGS = ("_error", "_loss", "_score")
 
