@@ -16,12 +16,14 @@ from tqdm.auto import tqdm
 
 from sklcnn._labels import check_weights
 from sklcnn._pickling import PlainStateMixin
+from sklcnn._pixels import working_range
 from sklcnn._sklearn import CallbackSupportMixin, begin_epoch, begin_fit, end_task
 from sklcnn._validation import (
     check_image_shape,
     check_images,
     check_sizes,
     resolve_image_shape,
+    warn_if_lost_in_float32,
     warn_if_out_of_range,
 )
 from sklcnn.network._batches import (
@@ -29,6 +31,7 @@ from sklcnn.network._batches import (
     TrainingBatches,
     channel_statistics,
     padded_batches,
+    pixel_extremes,
     plain,
 )
 from sklcnn.network._hardware import (
@@ -39,7 +42,13 @@ from sklcnn.network._hardware import (
     trains_fast_in_bfloat16,
 )
 from sklcnn.network._modules import build_network
-from sklcnn.network._net import OPTIMIZERS, EarlyStopping, Net, plan_learning_rates
+from sklcnn.network._net import (
+    OPTIMIZERS,
+    EarlyStopping,
+    Net,
+    check_callback,
+    plan_learning_rates,
+)
 
 CONVNET_PARAMETERS = (
     "conv_channels",
@@ -134,12 +143,11 @@ class BaseCNN(
             )
         else:
             check_image_shape(X.shape, self.image_shape_, name=name)
-            warn_if_out_of_range(X, self._pixel_range, name=name)
         return X
 
     def _check_weights(self, images, sample_weight, labels, classes=None):
         """Check the weights of rows, without and with those of their classes."""
-        return check_weights(
+        given, total = check_weights(
             sample_weight,
             labels,
             class_weight=self.class_weight,
@@ -147,6 +155,7 @@ class BaseCNN(
             unreadable=getattr(images, "bad_rows", ()),
             name=type(self).__name__,
         )
+        return given, total / total.max()
 
     def _build(self, images, weights):
         """Build the network for these images, and the net that trains it."""
@@ -157,6 +166,7 @@ class BaseCNN(
         self._pixel_range, mean, std = channel_statistics(
             images, weights, self.image_shape_
         )
+        warn_if_lost_in_float32(mean, std, self.precision, name=type(self).__name__)
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._network = {
             "image_shape": self.image_shape_,
@@ -174,6 +184,13 @@ class BaseCNN(
         device = resolve_device(self.device, name=type(self).__name__)
         self.net_ = self._make_net(self.net_.module_, device)
 
+    def _widen_range(self, images, weights):
+        """Add the pixels of further training images to the known range."""
+        found, _, _ = channel_statistics(images, weights, self.image_shape_)
+        warn_if_out_of_range(found, self._pixel_range, name=type(self).__name__)
+        low, high = self._pixel_range
+        self._pixel_range = min(low, found[0]), max(high, found[1])
+
     def _make_net(self, module, device):
         """Put a network on its device, in its number format, into a skorch net."""
         dtype = torch.float64 if self.precision == "float64" else torch.float32
@@ -182,6 +199,8 @@ class BaseCNN(
             self.precision == "auto" and trains_fast_in_bfloat16(device)
         )
         module.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+        for callback in self.callbacks or ():
+            check_callback(callback, name=type(self).__name__)
         optimizer = {}
         if self.optimizer == "sgd":
             optimizer["optimizer__momentum"] = self.momentum
@@ -196,7 +215,7 @@ class BaseCNN(
             optimizer=OPTIMIZERS[self.optimizer],
             callbacks=None if self.callbacks is None else list(self.callbacks),
             device=device,
-            verbose=0,
+            verbose=int(self.verbose),
             **optimizer,
         ).initialize()
 
@@ -218,7 +237,7 @@ class BaseCNN(
         train = TrainingBatches(
             *data,
             rows,
-            pixel_range=self._pixel_range,
+            pixel_range=working_range(*self._pixel_range),
             mixup=self.mixup,
             cutmix=self.cutmix,
             **options,
@@ -231,14 +250,14 @@ class BaseCNN(
             return train_test_split(
                 rows,
                 test_size=self.validation_fraction,
-                stratify=targets[rows],
+                stratify=self.classes_[targets[rows]],
                 random_state=self._seed,
             )
         except ValueError as error:
             raise ValueError(
                 f"early_stopping=True can't set aside validation_fraction="
-                f"{self.validation_fraction} of {len(rows)} images: {error} Use a "
-                "larger validation_fraction, more images or early_stopping=False."
+                f"{self.validation_fraction} of {len(rows)} images: {error} Use "
+                "another validation_fraction, more images or early_stopping=False."
             ) from error
 
     def _fit(self, images, targets, weights, told):
@@ -251,7 +270,7 @@ class BaseCNN(
             n_epochs = math.ceil(MIN_STEPS / len(train))
             n_epochs = min(max(n_epochs, MIN_EPOCHS), MAX_EPOCHS)
         rates = plan_learning_rates(
-            self.lr_schedule, self.learning_rate, n_epochs, len(train)
+            self.lr_schedule, self.learning_rate, int(n_epochs), len(train)
         )
         known = {"X": told[0], "y": told[1], "metadata": {"sample_weight": told[2]}}
         root = begin_fit(self, n_epochs, **known)
@@ -298,7 +317,10 @@ class BaseCNN(
             self._all_or_nothing(),
             tqdm(total=len(learning_rates), disable=not self.verbose) as progress,
             torch_threads(self.n_jobs),
-            explained_memory_error(train.batch_size),
+            explained_memory_error(
+                f"training on batches of {train.batch_size} images. Use a smaller "
+                f"batch_size, such as {max(1, train.batch_size // 2)},"
+            ),
         ):
             for epoch, rates in enumerate(learning_rates, start=first):
                 task = begin_epoch()
@@ -309,26 +331,29 @@ class BaseCNN(
                     seed=self._seed,
                     learning_rates=rates,
                 )
-                self._check_finite(record)
                 self.history_.append(record)
                 self.n_iter_ = len(self.history_)
                 self.best_epoch_ = self.n_iter_ - 1
+                loss = record["train_loss"] + record.get("valid_loss", 0)
+                self._check_finite(math.isfinite(loss))
                 progress.set_postfix(_shown(record), refresh=False)
                 progress.update()
                 if valid is not None:
                     stop |= watch.update(record["valid_loss"], net.module_)
                 if end_epoch(task) or stop:
                     break
+            if valid is not None:
+                self.best_epoch_ = first + watch.best_epoch
+                net.module_.load_state_dict(watch.weights)
+            else:  # the last loss is that before the last step
+                self._check_finite(net.is_finite(train.first_images()))
         net.notify("on_train_end", X=None, y=None)
-        if valid is not None:
-            self.best_epoch_ = first + watch.best_epoch
-            net.module_.load_state_dict(watch.weights)
 
-    def _check_finite(self, record):
-        if not math.isfinite(record["train_loss"] + record.get("valid_loss", 0)):
+    def _check_finite(self, is_finite):
+        if not is_finite:
             raise ValueError(
-                f"Training diverged: the loss is not finite after "
-                f"{len(self.history_) + 1} epochs. Use a smaller learning_rate than "
+                f"Training diverged: loss or outputs are not finite after "
+                f"{self.n_iter_} epochs. Use a smaller learning_rate than "
                 f"{self.learning_rate:g}, or look for extreme values in X."
             )
 
@@ -336,12 +361,17 @@ class BaseCNN(
     def _forward(self, X, function):
         """Apply a method of the net to images, in batches of one fixed size."""
         images = self._check_images(X, reset=False)
+        found = pixel_extremes(images, self.image_shape_)
+        warn_if_out_of_range(found, self._pixel_range, name=type(self).__name__)
         net = self.net_
         net.module_.eval()
         # the size depends on the shape of an image alone: see padded_batches
         size = 2 ** round(math.log2(PIXELS_PREDICTED / math.prod(self.image_shape_)))
         size = int(np.clip(size, 16, 512))
-        with torch_threads(self.n_jobs), explained_memory_error(size):
+        with (
+            torch_threads(self.n_jobs),
+            explained_memory_error(f"predicting on batches of {size} images. Use"),
+        ):
             outputs = [
                 function(net, batch)[:n_rows].to("cpu", net.dtype)
                 for batch, n_rows in padded_batches(

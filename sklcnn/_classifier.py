@@ -99,16 +99,18 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         hardware multiplies it in silicon, and predicts in float32. Weights are float32
         but for "float64".
     n_jobs : int, default=None
-        Number of CPU threads. None is 1 unless in a :obj:`joblib.parallel_config`
-        context, -1 is all cores. Another number of threads may change the last bits of
-        the result.
+        Number of CPU threads; None is 1 and -1 all cores. Another number rounds
+        differently, which training magnifies: the network is another one.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last call.
     callbacks : list of skorch callbacks, default=None
-        Callbacks of the skorch net that does the training.
+        Callbacks of the skorch net that does the training. Its history holds epochs,
+        not batches, and validation with `early_stopping` only; `lr_schedule` sets the
+        learning rate of every step, over a scheduler among the callbacks.
     random_state : int, RandomState instance or None, default=None
         Determines the initial weights, the order of the images, dropout and the images
-        set aside. An int makes results on a CPU the same to the last bit.
+        set aside. An int makes results on a CPU the same to the last bit; None draws a
+        seed from numpy's global generator.
     verbose : int, default=0
         1 shows a progress bar over the epochs.
 
@@ -140,8 +142,9 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
     Notes
     -----
     The learning rate schedule "onecycle" is that of [1]_ without its cycle of momentum.
-    Pickles hold the weights as numpy arrays, and not the state of the optimizer: after
-    loading, `partial_fit` starts with fresh momentum.
+    Pickles hold the weights as numpy arrays, in float32 but for `precision="float64"`,
+    and not the state of the optimizer: after loading, `partial_fit` starts with fresh
+    momentum.
 
     References
     ----------
@@ -270,6 +273,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
             if reset:
                 self._build(images, weights)
             else:
+                self._widen_range(images, weights)
                 self._build_on()
             images = with_steps_of(X, images)
             self._fit(images, targets, weights, told=(X, y, sample_weight))
@@ -305,6 +309,8 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
             targets = encode_labels(labels, self.classes_, given)
             if first:
                 self._build(images, weights)
+            else:
+                self._widen_range(images, weights)
             images = with_steps_of(X, images)
             train, _ = self._make_batches(images, targets, weights)
             rates = np.full((1, len(train)), self.learning_rate)

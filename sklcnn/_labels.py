@@ -6,10 +6,12 @@ from numbers import Real
 import numpy as np
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklcnn._sklearn import check_sample_weight
+
+MISSING = {"NoneType": "None", "NAType": "NA", "NaTType": "NaT"}
+"""How types of missing labels are called, and how the labels are."""
 
 
 def check_labels(X, y, *, name):
@@ -31,24 +33,38 @@ def check_labels(X, y, *, name):
         raise ValueError(
             f"This {name} estimator requires y to be passed, but the target y is None."
         )
+    if hasattr(y, "detach"):
+        y = y.detach().cpu().numpy()
+    if isinstance(y, (list, tuple)) or getattr(y, "dtype", None) == np.dtype(object):
+        _check_kinds({type(label) for label in y}, name)
     y = column_or_1d(y, warn=True)
     assert_all_finite(y, input_name="y", estimator_name=name)
-    if y.dtype == object:
-        _check_kinds({type(label) for label in y}, name)
-    if len(X) != len(y) and len(y) == 1:
+    kinds = {type(label) for label in y} if y.dtype == object else set()
+    if any(not issubclass(kind, str) for kind in kinds):
         raise ValueError(
-            f"Found input variables with inconsistent numbers of samples: {len(X)} and "
-            "1. If X is a single image, add the sample axis with `X[np.newaxis]`."
+            f"Unknown label type: {name} got labels of dtype object that hold "
+            f"{', '.join(kind.__name__ for kind in kinds)}. Give them a dtype of their "
+            "own, for example by `y.astype(int)`, or make them strings."
         )
-    check_consistent_length(X, y)
+    n_images = X.shape[0]  # zarr's arrays have no length
+    if n_images != len(y) and len(y) == 1:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: {n_images} "
+            "and 1. If X is a single image, add the sample axis with `X[np.newaxis]`."
+        )
+    check_consistent_length(range(n_images), y)
     check_classification_targets(y)
     return y
 
 
 def _check_kinds(kinds, name):
-    if type(None) in kinds:
-        raise ValueError(f"Input y contains None. {name} needs a label for each image.")
-    if any(issubclass(kind, str) for kind in kinds) and len(kinds) > 1:
+    for kind in kinds:
+        if kind.__name__ in MISSING:
+            raise ValueError(
+                f"Input y contains {MISSING[kind.__name__]}. {name} needs a label for "
+                "each image."
+            )
+    if len({issubclass(kind, str) for kind in kinds}) > 1:
         raise TypeError(
             f"{name} needs labels that are uniformly strings or numbers. Got "
             f"{sorted(kind.__name__ for kind in kinds)}. Make them strings: "
@@ -63,10 +79,18 @@ def find_classes(y, sample_weight):
 
 def encode_labels(y, classes, sample_weight):
     """Number the labels by their place in `classes`; 0 where a row has no weight."""
+    used = y[sample_weight > 0]
+    # compared as Python objects, since numpy would cut strings and wrap integers
+    unseen = set(used.tolist()) - set(classes.tolist())
+    if unseen:
+        raise ValueError(
+            f"y contains previously unseen labels: {sorted(unseen)[:5]}. The classes "
+            f"are {classes.tolist()}."
+        )
     encoder = LabelEncoder()
     encoder.classes_ = classes
     targets = np.zeros(len(y), dtype=np.int64)
-    targets[sample_weight > 0] = encoder.transform(y[sample_weight > 0])
+    targets[sample_weight > 0] = encoder.transform(used)
     return targets
 
 
@@ -123,10 +147,19 @@ def check_weights(sample_weight, y, *, class_weight, name, classes=None, unreada
             "does not take it. Give a dict of weights, such as compute_class_weight's."
         )
     else:
-        total = sample_weight * compute_sample_weight(class_weight, y)
+        total = sample_weight * _balance(y, sample_weight)
     if not total.any():
         raise ValueError("class_weight gives every row of X the weight 0.")
     return sample_weight, total
+
+
+def _balance(y, sample_weight):
+    """Weight rows so that all classes together have equal weight."""
+    _, numbers = np.unique(y, return_inverse=True)
+    sums = np.bincount(numbers, weights=sample_weight)
+    return (sample_weight.sum() / np.count_nonzero(sums) / np.maximum(sums, 1e-300))[
+        numbers
+    ]
 
 
 def _warn_of_lost_classes(y, sample_weight, unreadable, name):
@@ -144,7 +177,7 @@ def _check_class_weight(class_weight, classes):
     if unknown:
         raise ValueError(
             f"class_weight names classes that y does not have: {unknown}. The classes "
-            f"are {list(classes)}."
+            f"are {classes.tolist()}."
         )
     wrong = {
         label: weight

@@ -38,7 +38,11 @@ CONSTRAINTS = {
     "tol": [Interval(Real, 0, None, closed="left")],
     "device": [str],
     "precision": [StrOptions({"auto", "float32", "bfloat16", "float64"})],
-    "n_jobs": [Integral, None],
+    "n_jobs": [
+        Interval(Integral, None, -1, closed="right"),
+        Interval(Integral, 1, None, closed="left"),
+        None,
+    ],
     "warm_start": ["boolean"],
     "callbacks": [list, tuple, None],
     "random_state": ["random_state"],

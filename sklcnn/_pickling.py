@@ -9,9 +9,13 @@ from sklcnn.network._modules import build_network
 from sklcnn.network._state import (
     check_config,
     check_layers,
+    damaged,
     pack_weights,
     unpack_weights,
 )
+
+FACTS = ("classes_", "image_shape_", "_network", "_pixel_range", "_seed")
+"""What else must be as it was saved, for the weights to mean what they did."""
 
 
 class PlainStateMixin:
@@ -21,15 +25,23 @@ class PlainStateMixin:
         state = super().__getstate__().copy()
         net = state.pop("net_", None)
         if net is not None:
-            state["_weights"] = pack_weights(net.module_)
+            state["_weights"] = pack_weights(net.module_, self._facts())
         return state
 
     def __setstate__(self, state):
         state = dict(state)
         weights = state.pop("_weights", None)
         super().__setstate__(state)
-        if weights is not None:
+        if weights is None and not any(fact in state for fact in FACTS):
+            return
+        try:
             self._restore(weights)
+        except (AttributeError, KeyError, TypeError) as error:
+            problem = f"{type(error).__name__}: {error}"
+            raise damaged(type(self).__name__, problem) from error
+
+    def _facts(self):
+        return {name: getattr(self, name) for name in FACTS}
 
     def _restore(self, weights):
         """Build the network again and put the saved weights into it."""
@@ -57,4 +69,5 @@ class PlainStateMixin:
             )
             device = "cpu"
         self.net_ = self._make_net(module, device)
-        unpack_weights(weights, self.net_.module_, name=name)
+        unpack_weights(weights, self.net_.module_, self._facts(), name=name)
+        self.net_.module_.eval()

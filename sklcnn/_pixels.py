@@ -22,3 +22,19 @@ def pixel_scale(dtype):
     """
     name = dtype.name if isinstance(dtype, np.dtype) else str(dtype)
     return {"uint8": 1 / 255, "uint16": 1 / 65535}.get(name.removeprefix("torch."), 1.0)
+
+
+def working_range(low, high):
+    """Tell the range in which random transforms work: 0 to 1 where pixels lie inside.
+
+    Parameters
+    ----------
+    low, high : float
+        Least and greatest pixel, as the network sees them.
+
+    Returns
+    -------
+    pixel_range : tuple of two floats
+        (0, 1), or what was given.
+    """
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)

@@ -1,15 +1,14 @@
-"""What may come in as images, and every message about what may not."""
+"""Whether arrays, and what is read by batches, can be images."""
 
 import math
-import os
 import warnings
-from numbers import Integral, Number
+from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from sklcnn._pixels import pixel_scale
+from sklcnn._arrays import as_array, check_columns, check_kind, is_lazy
 from sklcnn._sklearn import check_feature_names
 
 MIN_FEATURES_TO_WARN = 64
@@ -44,16 +43,21 @@ def check_images(X, *, estimator, reset=True):
         dimensions.
     """
     name = type(estimator).__name__
-    if not hasattr(X, "iloc") and not hasattr(X, "__sparse__"):
-        X = _as_array(X, name)
+    if hasattr(X, "iloc") and len(X.shape) == 1:
+        X = list(X)
+    if hasattr(X, "iloc"):
+        check_columns(X, name)
+    elif not hasattr(X, "__sparse__"):
+        X = as_array(X, name)
     n_dimensions = len(getattr(X, "shape", (0, 0)))
     if n_dimensions not in (3, 4):
         if n_dimensions > 4:
             raise ValueError(_wrong_dimensions(X.shape, name))
         X = validate_data(estimator, X, reset=reset, **_CHECKS)
     else:
+        _check_not_empty(X, name)
         if is_lazy(X):
-            _check_not_empty(X, name)
+            check_kind(X, name)
         else:
             X = check_array(
                 X, allow_nd=True, estimator=estimator, input_name="X", **_CHECKS
@@ -67,16 +71,6 @@ def check_images(X, *, estimator, reset=True):
 
 
 _CHECKS = {"dtype": "numeric", "order": None}
-
-
-def is_lazy(X):
-    """Tell whether `X` is read by indexing rather than held in memory."""
-    return (
-        not isinstance(X, np.ndarray)
-        and not hasattr(X, "detach")
-        and all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__"))
-        and len(X.shape) in (3, 4)
-    )
 
 
 def check_pixels_read(pixels, rows):
@@ -170,7 +164,8 @@ def check_sizes(sizes, lengths, parameter, *, name):
     if sizes is None:
         return
     valid = not isinstance(sizes, str) and all(
-        isinstance(size, Integral) and size > 0 for size in sizes
+        isinstance(size, Integral) and not isinstance(size, bool) and size > 0
+        for size in sizes
     )
     if not valid or (lengths and len(sizes) not in lengths):
         count = f" of length {' or '.join(map(str, lengths))}" if lengths else ""
@@ -216,7 +211,7 @@ def check_image_shape(shape, image_shape, *, name):
     raise ValueError(message)
 
 
-def warn_if_out_of_range(X, pixel_range, *, name):
+def warn_if_out_of_range(found, pixel_range, *, name):
     """Warn about pixels whose range is far from that of the training images.
 
     Far is: beyond it by more than ten times its width, or (for what is not constant)
@@ -224,17 +219,13 @@ def warn_if_out_of_range(X, pixel_range, *, name):
 
     Parameters
     ----------
-    X : ndarray or lazy images
-        The images; lazy images are not read for this.
-    pixel_range : tuple of two floats
-        Smallest and largest pixel seen in `fit`, after `pixel_scale`.
+    found, pixel_range : tuple of two floats
+        Smallest and largest pixel, after `pixel_scale`, of images and of those in
+        `fit`.
     name : str
         Name of the estimator, for messages.
     """
-    if is_lazy(X):
-        return
-    scale = pixel_scale(X.dtype)
-    low, high = float(X.min()) * scale, float(X.max()) * scale
+    low, high = found
     width = pixel_range[1] - pixel_range[0]
     beyond = max(pixel_range[0] - low, high - pixel_range[1])
     if beyond > 10 * width or 0 < high - low < width / 100:
@@ -242,6 +233,20 @@ def warn_if_out_of_range(X, pixel_range, *, name):
             f"{name} was fitted on pixels from {pixel_range[0]:g} to "
             f"{pixel_range[1]:g} and got pixels from {low:g} to {high:g} (uint8 and "
             "uint16 count as 0 to 1). Scale both alike: predictions may be wrong.",
+            UserWarning,
+            stacklevel=5,
+        )
+
+
+def warn_if_lost_in_float32(mean, std, precision, *, name):
+    """Warn about pixels that differ too little for the precision of the network."""
+    lost = std < 1e-5 * np.abs(mean)
+    if precision != "float64" and lost.any():
+        channel = int(lost.argmax())
+        warnings.warn(
+            f"{name} got pixels that differ by about {std[channel]:.3g} around "
+            f"{mean[channel]:.9g}, which float32 can't tell apart. Subtract the mean "
+            "first, or use precision='float64'.",
             UserWarning,
             stacklevel=4,
         )
@@ -274,57 +279,6 @@ def _unflatten(n_features, given, name):
     return (1, n_features, 1)
 
 
-def _as_array(X, name):
-    """Make an array of what is not one, and leave arrays and lazy images alone."""
-    if is_lazy(X):
-        return X
-    if hasattr(X, "detach"):
-        return X.detach().cpu().numpy()
-    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
-        X = list(X)
-    if isinstance(X, (str, bytes, os.PathLike)):
-        raise ValueError(_strings(X, name))
-    if isinstance(X, (list, tuple)):
-        X = _stack(X, name)
-    if isinstance(X, np.ndarray):
-        _check_kind(X, name)
-    return X
-
-
-def _stack(images, name):
-    """Make one array of a list of images, or of numbers."""
-    if any(isinstance(image, (str, bytes, os.PathLike)) for image in images):
-        raise ValueError(_strings(images[0], name))
-    if any(isinstance(image, Number) or image is None for image in images):
-        return np.asarray(images)
-    images = [
-        image.detach().cpu().numpy() if hasattr(image, "detach") else image
-        for image in images
-    ]
-    try:
-        arrays = [np.asarray(image) for image in images]
-    except ValueError as error:
-        raise ValueError(f"{name} can't read an image of X: {error}") from error
-    sizes = sorted({array.shape for array in arrays})
-    if len(sizes) > 1:
-        raise ValueError(
-            f"{name} expects images of one size. Found {len(sizes)} sizes in X: "
-            f"{', '.join(map(str, sizes[:5]))}{', ...' if len(sizes) > 5 else ''}. "
-            "Resize the images first."
-        )
-    return np.stack(arrays) if arrays else np.empty((0, 1))
-
-
-def _check_kind(X, name):
-    if X.dtype.kind in "US":
-        raise ValueError(_strings(X.flat[0] if X.size else "", name))
-    if X.dtype.kind not in "biufcO":
-        raise ValueError(
-            f"{name} expects numeric pixels. Got an array of dtype {X.dtype}. Convert "
-            "it to numbers first, for example with `X.astype(float)`."
-        )
-
-
 def _check_not_empty(X, name):
     if 0 in X.shape:
         raise ValueError(
@@ -347,12 +301,4 @@ def _wrong_dimensions(shape, name):
         f"{name} expects images of shape (n_samples, height, width), (n_samples, "
         "height, width, n_channels) or, flat, (n_samples, n_features). Got an array "
         f"with {len(shape)} dimensions, of shape {shape}."
-    )
-
-
-def _strings(value, name):
-    return (
-        f"{name} expects numeric pixels and got strings, such as {str(value)!r}. If "
-        "these are file names, put `sklcnn.preprocessing.ReadImages` before it, in a "
-        f"pipeline: `make_pipeline(ReadImages((64, 64)), {name}())`."
     )

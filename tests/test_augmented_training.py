@@ -58,6 +58,7 @@ def test_prediction_sees_the_images_bit_for_bit(spy, signs, method):
     X, y = signs
     model = make_pipeline(RandomRotation(), RandomNoise(), spy.classifier).fit(X, y)
     spy.trained.clear()
+    spy.asked.clear()
 
     getattr(model, method)(X, *[y] * (method == "score"))
 
@@ -70,6 +71,7 @@ def test_prediction_of_pending_images_sees_them_bit_for_bit(spy, signs):
     X, y = signs
     augmented = RandomNoise().fit_transform(X)
     model = spy.classifier.fit(augmented, y)
+    spy.asked.clear()
 
     model.score(augmented, y)
 

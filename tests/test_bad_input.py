@@ -1,8 +1,10 @@
 """Bad input is refused with an error that names the mend."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from sklearn.exceptions import DataConversionWarning
 
 from sklcnn import CNNClassifier
@@ -43,6 +45,26 @@ IMAGES = {
         "got strings, such as 'a.png'.*ReadImages.* in a pipeline",
     ),
     "file name": ("a.png", "got strings, such as 'a.png'"),
+    "file names after an image": ([X[0], "a.png"], "such as 'a.png'"),
+    "series of file names": (pd.Series(["a.png"] * 12), "such as 'a.png'"),
+    "frame of file names": (pd.DataFrame({"file": ["a.png"] * 12}), "such as 'a.png'"),
+    "frame of dates": (
+        pd.DataFrame({"day": pd.to_datetime(["2020-01-01"] * 12)}),
+        "Got a column of dtype datetime",
+    ),
+    "None among images": ([*X[1:], None], "Got an object of type NoneType in X"),
+    "palette": (
+        [Image.fromarray(x).convert("L").quantize(4) for x in X],
+        r"PIL image of mode 'P'.*`image.convert\('RGB'\)`",
+    ),
+    "gray and color": (
+        [np.zeros((8, 8)), np.zeros((8, 8, 3))],
+        r"Found 2 sizes.*same channels first",
+    ),
+    "two dtypes": (
+        [X[0], np.zeros((8, 8), np.uint8)],
+        "one dtype. Found float64, uint8",
+    ),
     "strings": (X.astype(str), "expects numeric pixels and got strings"),
     "dates": (X.astype("datetime64[s]"), "numeric pixels. Got an array of dtype date"),
     "structured": (np.zeros((12, 8, 8), dtype=[("r", "f4")]), "Got an array of dtype"),
@@ -171,31 +193,6 @@ def test_single_or_channels_first_color_image_is_refused(tiny):
         tiny.predict(np.zeros((2, 3, 8, 9)))
 
 
-@pytest.mark.parametrize(
-    ("fitted", "predicted", "message"),
-    [
-        (X, X * 255, "fitted on pixels from 0.* to .* and got pixels from 0.* to 25"),
-        (X * 255, X, "to 25.* and got pixels from 0.* to"),
-        ((X * 255).astype(np.uint8), X * 255, "to 0.99.* and got pixels"),
-        ((X * 255).astype(int), (X * 255).astype(np.uint8), "got pixels from"),
-    ],
-)
-def test_pixels_in_another_range_warn(tiny, fitted, predicted, message):
-    """Predicting on pixels of another range warns and names both ranges."""
-    tiny.fit(fitted, Y)
-
-    with pytest.warns(UserWarning, match=message):
-        tiny.predict(predicted)
-
-
-@pytest.mark.filterwarnings("error")
-def test_constant_images_do_not_warn(tiny):
-    """A black image is no reason to doubt the range of its pixels."""
-    tiny.fit((X * 255).astype(np.uint8), Y)
-
-    tiny.predict(np.zeros((1, 8, 8), dtype=np.uint8))
-
-
 WEIGHTS = {
     "negative": (-np.ones(12), "Negative values in data passed to `sample_weight`"),
     "zero": (np.zeros(12), "must contain at least one non-zero number"),
@@ -297,6 +294,13 @@ def test_layer_sizes_are_positive_numbers(name, value):
         CNNClassifier(**{name: value}).fit(X, Y)
 
 
+@pytest.mark.parametrize("callback", ["x", ("name", "x"), 3])
+def test_callbacks_are_skorchs(tiny, callback):
+    """Anything else among the callbacks is named."""
+    with pytest.raises(ValueError, match="expects callbacks of skorch"):
+        tiny.set_params(callbacks=[callback]).fit(X, Y)
+
+
 @pytest.mark.parametrize("device", ["gpu", "cuda:x", "cpu:1", "tpu"])
 def test_unknown_device_is_refused(tiny, device):
     """A device that is none is named."""
@@ -360,6 +364,16 @@ def test_divergence_is_an_error(call):
 
     assert not model.__sklearn_is_fitted__()
     assert not hasattr(model, "classes_")
+
+
+def test_divergence_in_the_last_step_is_an_error():
+    """Outputs are looked at too, since the last loss is that before the last step."""
+    model = CNNClassifier(learning_rate=1e6, random_state=0)
+
+    with pytest.raises(ValueError, match="outputs are not finite after 1 epochs"):
+        model.partial_fit(X, Y, classes=[0, 1])
+
+    assert not model.__sklearn_is_fitted__()
 
 
 def test_out_of_memory_names_the_batch_size(tiny, monkeypatch):

@@ -61,6 +61,8 @@ CONTAINERS = {
     "tensor with gradient": lambda X: torch.tensor(
         X, dtype=torch.float64, requires_grad=True
     ),
+    "tensor in bfloat16": lambda X: torch.tensor(X).bfloat16(),
+    "series": lambda X: pd.Series(list(X)),
     "list of tensors": lambda X: list(torch.as_tensor(X)),
     "Fortran order": np.asfortranarray,
     "every second": lambda X: np.repeat(X, 2, axis=0)[::2],

@@ -1,6 +1,7 @@
 """Labels become class numbers, weights become floats."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.utils.class_weight import compute_sample_weight
@@ -46,6 +47,8 @@ def test_rows_without_weight_need_no_class():
         ([0.5, 1.5, 2.5], "Unknown label type"),
         ([0, 1, np.nan], "Input y contains NaN"),
         (np.array(["a", None, "b"], dtype=object), "Input y contains None"),
+        (pd.Series(["a", pd.NA, "b"], dtype=object), "Input y contains NA"),
+        (np.array([1, 2, 1], dtype=object), r"dtype object that hold int.*astype"),
         ([0, 1], "inconsistent numbers of samples"),
         ([0], r"add the sample axis with `X\[np.newaxis\]`"),
         (np.zeros((3, 2)), "should be a 1d array"),
@@ -57,12 +60,28 @@ def test_other_labels_are_an_error(y, message):
         check_labels(np.zeros((3, 4)), y, name="CNN")
 
 
-def test_strings_and_numbers_do_not_mix():
+@pytest.mark.parametrize("kind", [list, lambda y: np.array(y, dtype=object)])
+def test_strings_and_numbers_do_not_mix(kind):
     """The message says how to make them strings."""
-    y = np.array(["a", 1, "b"], dtype=object)
+    y = kind(["a", 1, "b"])
 
     with pytest.raises(TypeError, match=r"Got \['int', 'str'\].*`y.astype\(str\)`"):
         check_labels(np.zeros((3, 4)), y, name="CNN")
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels"),
+    [
+        (["cat", "dog"], ["catfish", "dog"]),
+        (np.array([0, 1], dtype=np.int8), [256, 1]),
+        ([False, True], [0, 2]),
+        (["0", "1"], [0, 1]),
+    ],
+)
+def test_unseen_labels_are_not_taken_for_seen_ones(classes, labels):
+    """Neither by cutting strings, nor by wrapping integers, nor by truth."""
+    with pytest.raises(ValueError, match="y contains previously unseen labels"):
+        encode_labels(np.array(labels), np.array(classes), np.ones(2))
 
 
 def weigh(sample_weight=None, class_weight=None, **options):
@@ -87,6 +106,16 @@ def test_balanced_weights_are_scikit_learns():
     _, total = weigh(class_weight="balanced")
 
     assert_allclose(total, compute_sample_weight("balanced", [0, 0, 0, 1]))
+
+
+def test_balanced_weights_count_weights():
+    """A weight is as good as that many rows, and rows without weight are not there."""
+    y, weights = np.array([0, 0, 1, 1]), np.array([3.0, 1.0, 1.0, 0.0])
+
+    _, total = weigh(weights, "balanced", y=y)
+
+    expected = compute_sample_weight("balanced", [0, 0, 0, 0, 1])
+    assert_allclose(total, [3 * expected[0], expected[0], expected[-1], 0])
 
 
 def test_unreadable_rows_weigh_nothing():

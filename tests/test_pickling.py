@@ -31,15 +31,39 @@ def test_pickle_is_small_and_plain(digits):
 def test_damaged_pickle_is_an_error(tiny, noise):
     """A flipped bit, a lost or a misshapen weight is told, not predicted with."""
     state = pickle.dumps(tiny.fit(*noise).__getstate__())
-    flipped, lost, misshapen = (pickle.loads(state) for _ in range(3))
+    flipped, lost, misshapen, no_array = (pickle.loads(state) for _ in range(4))
     name = "body.0.weight"
     flipped["_weights"]["weights"][name].view(np.uint8).flat[5] ^= 1
     del lost["_weights"]["weights"][name]
     misshapen["_weights"]["weights"][name] = np.zeros((1, 1), np.float32)
 
-    for damaged in (flipped, lost, misshapen):
+    no_array["_weights"]["weights"][name] = [1.0]
+
+    for damaged in (flipped, lost, misshapen, no_array):
         with pytest.raises(ValueError, match="The saved CNNClassifier is damaged"):
             CNNClassifier().__setstate__(damaged)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("classes_", np.array([2, 1, 0])),
+        ("classes_", np.array([0, 1])),
+        ("image_shape_", None),
+        ("_pixel_range", (0.0, 2.0)),
+        ("_weights", None),
+        ("_weights", {"weights": {}}),
+        ("_network", {}),
+        ("optimizer", None),
+    ],
+)
+def test_damaged_facts_are_an_error(tiny, noise, name, value):
+    """What belongs to the weights is sealed with them."""
+    state = tiny.fit(*noise).__getstate__()
+    state[name] = value
+
+    with pytest.raises(ValueError, match="The saved CNNClassifier is damaged"):
+        CNNClassifier().__setstate__(state)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")

@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.fixes import parse_version
-from skorch.callbacks import Callback, EpochScoring
+from skorch.callbacks import Callback, Checkpoint, EpochScoring
 from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
 
 from sklcnn import CNNClassifier
@@ -91,6 +91,19 @@ def test_skorch_callbacks_are_called(noise):
 
     assert model.n_iter_ == 3
     assert 0 <= model.net_.history[-1, "train_accuracy"] <= 1
+
+
+def test_skorch_checkpoints_know_the_best_epoch(noise, tmp_path):
+    """`Checkpoint`, as it comes, saves where the validation loss is the smallest."""
+    X, y = noise
+    checkpoint = Checkpoint(dirname=tmp_path, sink=lambda message: None)
+    model = CNNClassifier(
+        max_epochs=3, callbacks=[checkpoint], early_stopping=True, random_state=0
+    )
+
+    model.fit(np.repeat(X, 2, 0), np.repeat(y, 2))
+
+    assert (tmp_path / "params.pt").exists()
 
 
 def test_interrupt_reaches_the_user(tiny, noise):

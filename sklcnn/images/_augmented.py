@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import torch
 
-from sklcnn._pixels import pixel_scale
+from sklcnn._pixels import pixel_scale, working_range
 from sklcnn._validation import resolve_image_shape
 from sklcnn.images._lazy import LazyImages
 from sklcnn.images._mapped import RowsOf, read_rows
@@ -258,7 +258,7 @@ def _pixel_range(images):
         return (0.0, 1.0)
     images = np.asarray(images)
     low, high = float(images.min()), float(images.max())
-    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+    return working_range(low, high)
 
 
 def _with_dtype(pixels, dtype):

@@ -19,6 +19,9 @@ PIXELS_READ = 2**20
 LAZY_ROWS_SUMMED_UP = 4096
 """How many lazy images tell the mean and standard deviation of all."""
 
+LAZY_ROWS_COMPARED = 16
+"""How many lazy images tell whether all have the range of those in training."""
+
 READ_AHEAD = 2
 """How many batches of lazy images are read before they are used."""
 
@@ -89,6 +92,11 @@ class Batches:
             index = torch.as_tensor(rows, device=self.device)
             images = to_device(pixels, self.device)
             yield self._batch(images, rows, self.targets[index], self.weights[index])
+
+    def first_images(self, n=16):
+        """Read the first few images, as a tensor on the device."""
+        pixels = read(self.images, self.rows[:n], self.image_shape)
+        return to_device(pixels, self.device)
 
     def _read(self, parts):
         return read_ahead(self.images, parts, self.image_shape)
@@ -225,6 +233,21 @@ def padded_batches(images, size, *, image_shape, device):
             padding = np.zeros((size - n_rows, *batch.shape[1:]), batch.dtype)
             batch = np.concatenate([batch, padding])
         yield to_device(batch, device), n_rows
+
+
+def pixel_extremes(images, image_shape):
+    """Find the least and the greatest pixel, of lazy images among the first few only.
+
+    Returns
+    -------
+    pixel_range : tuple of two floats
+        After `pixel_scale`.
+    """
+    if not isinstance(images, np.ndarray):
+        first = np.arange(min(images.shape[0], LAZY_ROWS_COMPARED))
+        images = read(images, first, image_shape)
+    scale = pixel_scale(images.dtype)
+    return float(images.min()) * scale, float(images.max()) * scale
 
 
 def channel_statistics(images, weights, image_shape):

@@ -10,6 +10,18 @@ GENERATORS = threading.RLock()
 """Who holds it may seed torch's global generators and draw from them."""
 
 
+class _Threads:
+    """How many use `torch_threads` now, and what was set before the first of them."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.n_users = 0
+        self.n_before = None
+
+
+_THREADS = _Threads()
+
+
 def resolve_device(device, *, name):
     """Find the device to use.
 
@@ -66,13 +78,23 @@ def trains_fast_in_bfloat16(device):
 
 @contextlib.contextmanager
 def torch_threads(n_jobs):
-    """Let torch use as many CPU threads as joblib would start workers."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(joblib.effective_n_jobs(n_jobs))
+    """Let torch use some CPU threads, -1 being all cores and None one.
+
+    The number is one for the whole process: where trainings overlap, each leaves it as
+    it was before the first.
+    """
+    with _THREADS.lock:
+        if _THREADS.n_users == 0:
+            _THREADS.n_before = torch.get_num_threads()
+        _THREADS.n_users += 1
+        before = _THREADS.n_before
+    torch.set_num_threads(1 if n_jobs is None else joblib.effective_n_jobs(n_jobs))
     try:
         yield
     finally:
         torch.set_num_threads(before)
+        with _THREADS.lock:
+            _THREADS.n_users -= 1
 
 
 @contextlib.contextmanager
@@ -88,12 +110,11 @@ def seeded(seed, device):
 
 
 @contextlib.contextmanager
-def explained_memory_error(batch_size):
-    """Say which batch size was too large for a GPU."""
+def explained_memory_error(doing):
+    """Say what a GPU had not enough memory for, and how to mend it."""
     try:
         yield
     except torch.OutOfMemoryError as error:
         raise MemoryError(
-            f"The GPU ran out of memory with batches of {batch_size} images. Use a "
-            f"smaller batch_size, such as {max(1, batch_size // 2)}, or smaller images."
+            f"The GPU ran out of memory {doing} smaller images or device='cpu'."
         ) from error

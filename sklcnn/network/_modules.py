@@ -120,8 +120,12 @@ def build_convnet(
     for n_outputs in conv_channels:
         # what of a kernel only ever lies outside of the image is left out
         kernel = tuple(min(kernel_size, 2 * side - 1) for side in sides)
+        around = tuple((size - 1) // 2 for size in kernel)
+        if any(size % 2 == 0 for size in kernel):
+            extra = [(size + 1) % 2 for size in kernel]  # an even kernel's, at the end
+            layers.append(nn.ZeroPad2d((0, extra[1], 0, extra[0])))
         layers.append(
-            nn.Conv2d(n_inputs, n_outputs, kernel, padding="same", bias=not batch_norm)
+            nn.Conv2d(n_inputs, n_outputs, kernel, padding=around, bias=not batch_norm)
         )
         window = tuple(pool_size if side // pool_size >= 2 else 1 for side in sides)
         sides = [side // size for side, size in zip(sides, window, strict=True)]

@@ -29,6 +29,7 @@ NEVER_DRAWING = {
     nn.MaxPool2d,
     nn.ReLU,
     nn.Sequential,
+    nn.ZeroPad2d,
 }
 """Layers that draw no random numbers, or none once they are built."""
 
@@ -96,6 +97,18 @@ class Net(NeuralNetClassifier):
             return seeded(seed, self.device)
         return contextlib.nullcontext()
 
+    @torch.inference_mode()
+    def is_finite(self, images):
+        """Tell whether the network as it is now gives finite logits for images."""
+        self.module_.eval()
+        return bool(torch.isfinite(self.infer(images)).all())
+
+    def _record_loss(self, name, loss):
+        """Record a loss, and whether it is the best, which skorch's callbacks read."""
+        before = [epoch[name] for epoch in self.history[:-1] if name in epoch]
+        self.history.record(name, loss)
+        self.history.record(f"{name}_best", all(loss < other for other in before))
+
     def set_weight_decay(self, weight_decay):
         """Set the weight decay of the coming steps."""
         for group in self.optimizer_.param_groups:
@@ -141,7 +154,7 @@ class Net(NeuralNetClassifier):
             if self.callbacks_:
                 self.notify("on_batch_end", batch=batch, training=True, **step)
             total += step["loss"] * len(batch[1])
-        self.history.record("train_loss", total.item() / len(batches.rows))
+        self._record_loss("train_loss", total.item() / len(batches.rows))
         self.history.record("learning_rate", float(learning_rate))
 
     @torch.no_grad()
@@ -157,7 +170,7 @@ class Net(NeuralNetClassifier):
             if self.callbacks_:
                 step = {"loss": losses.mean(), "y_pred": logits}
                 self.notify("on_batch_end", batch=batch, training=False, **step)
-        self.history.record("valid_loss", (loss / total).item())
+        self._record_loss("valid_loss", (loss / total).item())
         self.history.record("valid_accuracy", (correct / total).item())
 
     def run_epoch(self, batches, valid, *, epoch, seed, learning_rates):
@@ -203,6 +216,16 @@ class Net(NeuralNetClassifier):
         except KeyboardInterrupt:
             return True
         return False
+
+
+def check_callback(callback, *, name):
+    """Check that a callback is one of skorch, or a name and one."""
+    named = isinstance(callback, tuple) and len(callback) == 2
+    if not hasattr(callback[1] if named else callback, "on_train_begin"):
+        raise ValueError(
+            f"{name} expects callbacks of skorch, or pairs of a name and one. Got "
+            f"{callback!r} among them."
+        )
 
 
 def _epoch_seed(seed, epoch):

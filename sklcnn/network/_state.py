@@ -11,8 +11,15 @@ LISTS_OF_SIZES = ("conv_channels", "hidden_units")
 CONFIG = {*SIZES, *LISTS_OF_SIZES, "image_shape", "network", "dropout", "batch_norm"}
 
 
-def pack_weights(module):
-    """Take the weights of a network as numpy arrays, with their digest.
+def pack_weights(module, facts):
+    """Take the weights of a network as numpy arrays, with a digest.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network.
+    facts : dict
+        What else the digest is to cover: plain values, arrays and functions.
 
     Returns
     -------
@@ -23,7 +30,7 @@ def pack_weights(module):
         name: tensor.detach().cpu().numpy()
         for name, tensor in module.state_dict().items()
     }
-    return {"weights": weights, "digest": digest(weights)}
+    return {"weights": weights, "digest": digest(weights, facts)}
 
 
 def check_config(config, *, name):
@@ -42,7 +49,7 @@ def check_config(config, *, name):
         If it is none: nothing is to be built, called or looked up that was not meant.
     """
     if not isinstance(config, dict) or config.keys() != CONFIG:
-        raise _damaged(name, f"its network is described by {config!r}")
+        raise damaged(name, f"its network is described by {config!r}")
     is_right = {
         "network": callable(config["network"]) or config["network"] == "convnet",
         "image_shape": _are_sizes(config["image_shape"])
@@ -57,7 +64,7 @@ def check_config(config, *, name):
         is_right["batch_norm"] = isinstance(config["batch_norm"], (bool, np.bool_))
     for key, right in is_right.items():
         if not right:
-            raise _damaged(name, f"its network has {key}={config[key]!r}")
+            raise damaged(name, f"its network has {key}={config[key]!r}")
 
 
 def check_layers(state, expected, *, name):
@@ -77,20 +84,35 @@ def check_layers(state, expected, *, name):
     ValueError
         If there are other weights, or weights of other shapes.
     """
+    if not isinstance(state, dict) or state.keys() != {"weights", "digest"}:
+        raise damaged(name, "it lacks its weights or their digest")
     weights = state["weights"]
     if not isinstance(weights, dict) or weights.keys() != expected.keys():
-        raise _damaged(name, "it lacks weights of its layers")
+        raise damaged(name, "it lacks weights of its layers")
     for key, tensor in expected.items():
-        if np.shape(weights[key]) != tuple(tensor.shape):
-            raise _damaged(
+        if not isinstance(weights[key], np.ndarray):
+            raise damaged(name, f"its weights {key!r} are no array")
+        if weights[key].shape != tuple(tensor.shape):
+            raise damaged(
                 name,
                 f"its weights {key!r} have shape {np.shape(weights[key])}, its layers "
                 f"need {tuple(tensor.shape)}",
             )
 
 
-def unpack_weights(state, module, *, name):
+def unpack_weights(state, module, facts, *, name):
     """Put packed weights into a network of the same layers.
+
+    Parameters
+    ----------
+    state : dict
+        As `pack_weights` gives it.
+    module : nn.Module
+        The network.
+    facts : dict
+        As they were packed.
+    name : str
+        Name of the estimator, for messages.
 
     Raises
     ------
@@ -99,22 +121,35 @@ def unpack_weights(state, module, *, name):
     """
     weights, expected = state["weights"], module.state_dict()
     check_layers(state, expected, name=name)
-    if digest(weights) != state["digest"]:
-        raise _damaged(
+    if digest(weights, facts) != state["digest"]:
+        raise damaged(
             name,
-            "its weights are not those that were saved. Restore "
-            "the file from a copy, or train again",
+            "its weights, or what belongs to them, are not those that were saved. "
+            "Restore the file from a copy, or train again",
         )
     module.load_state_dict({key: torch.tensor(weights[key]) for key in expected})
 
 
-def digest(weights):
-    """Compute a digest of named arrays."""
-    sha = hashlib.sha256()
+def digest(weights, facts):
+    """Compute a digest of named arrays, and of plain facts."""
+    sha = hashlib.sha256(repr(_as_plain(facts)).encode())
     for name, array in sorted(weights.items()):
         sha.update(f"{name} {array.dtype.str} {array.shape}".encode())
         sha.update(np.ascontiguousarray(array).data)
     return sha.hexdigest()
+
+
+def _as_plain(value):
+    """Take a value to one whose `repr` tells it from others, in any process."""
+    if isinstance(value, dict):
+        return sorted((str(key), _as_plain(item)) for key, item in value.items())
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, _as_plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_as_plain(item) for item in value]
+    if callable(value):
+        return getattr(value, "__qualname__", type(value).__qualname__)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _is_size(value):
@@ -129,5 +164,6 @@ def _are_sizes(value):
     )
 
 
-def _damaged(name, problem):
+def damaged(name, problem):
+    """Make the error that a saved estimator is damaged."""
     return ValueError(f"The saved {name} is damaged: {problem}.")

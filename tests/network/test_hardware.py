@@ -1,5 +1,8 @@
 """Devices, threads, seeds: asked for, and left as they were."""
 
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+
 import joblib
 import pytest
 import torch
@@ -51,8 +54,8 @@ def test_the_number_format_follows_the_hardware():
     assert trains_fast_in_bfloat16("cpu") in (True, False)
 
 
-def test_threads_follow_joblib_and_are_given_back():
-    """None is 1 unless a context says otherwise, also where something fails."""
+def test_threads_are_given_back():
+    """None is 1 in every context, and the number returns also where something fails."""
     before = torch.get_num_threads()
 
     with torch_threads(2):
@@ -60,11 +63,28 @@ def test_threads_follow_joblib_and_are_given_back():
     with torch_threads(None):
         assert torch.get_num_threads() == 1
     with joblib.parallel_config("threading", n_jobs=3), torch_threads(None):
-        assert torch.get_num_threads() == 3
+        assert torch.get_num_threads() == 1
     with pytest.raises(KeyError), torch_threads(2):
         raise KeyError
 
     assert torch.get_num_threads() == before
+
+
+def test_overlapping_trainings_give_threads_back():
+    """Where one training ends before another that began later, nothing is left over."""
+    before = torch.get_num_threads()
+    seen = []
+
+    with contextlib.ExitStack() as first, ThreadPoolExecutor(1) as pool:
+        first.enter_context(torch_threads(2))
+        second = torch_threads(2)
+        pool.submit(second.__enter__).result()
+        first.close()
+        pool.submit(second.__exit__, None, None, None).result()
+        seen.append(torch.get_num_threads())
+        seen.append(pool.submit(torch.get_num_threads).result())
+
+    assert seen == [before, before]
 
 
 def test_seeds_are_given_back():
@@ -81,11 +101,11 @@ def test_seeds_are_given_back():
 
 
 def test_too_large_batches_for_a_gpu_are_explained():
-    """The message says which size would be smaller."""
+    """The message says what was done and what to do."""
     with (
         pytest.raises(
-            MemoryError, match=r"batches of 64 images.*batch_size, such as 32"
+            MemoryError, match=r"batches of 64 images\. Use .*, smaller images"
         ),
-        explained_memory_error(64),
+        explained_memory_error("training on batches of 64 images. Use smaller ones,"),
     ):
         raise torch.OutOfMemoryError("CUDA out of memory")

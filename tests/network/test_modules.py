@@ -103,6 +103,19 @@ def test_trimming_kernels_changes_no_output():
     assert_allclose(small(images).detach(), large(images).detach(), atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+@pytest.mark.parametrize("size", [2, 4])
+def test_even_kernels_keep_the_size(size):
+    """They look one pixel further to the end, as torch does with a warning."""
+    network = build_convnet(**DEFAULTS | {"kernel_size": size, "conv_channels": (4,)})
+    layer = next(layer for layer in network if isinstance(layer, nn.Conv2d))
+    same = nn.Conv2d(1, 4, size, padding="same", bias=False)
+    same.weight = layer.weight
+    images = torch.rand(2, 1, 8, 8)
+
+    assert_allclose(network[:2](images).detach(), same(images).detach(), atol=1e-6)
+
+
 def test_layers_follow_the_parameters():
     """Blocks without normalization have a bias; dropout follows each hidden layer."""
     plain = build_convnet(**DEFAULTS | {"batch_norm": False, "hidden_units": ()})

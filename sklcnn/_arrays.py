@@ -1,0 +1,142 @@
+"""Arrays of pixels, made of whatever images come as."""
+
+import os
+from numbers import Number
+
+import numpy as np
+
+from sklcnn._pixels import pixel_scale
+
+PIL_MODES = {"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "F", "RGB", "RGBA"}
+"""Modes of PIL's images whose pixels are gray levels or RGB, with or without alpha."""
+
+
+def is_lazy(X):
+    """Tell whether `X` is read by indexing rather than held in memory."""
+    return (
+        not isinstance(X, np.ndarray)
+        and not hasattr(X, "detach")
+        and all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__"))
+        and len(X.shape) in (3, 4)
+    )
+
+
+def as_array(X, name):
+    """Make an array of what is not one, and leave arrays and lazy images alone."""
+    if is_lazy(X):
+        return X
+    if hasattr(X, "detach"):
+        return image_as_array(X, name)
+    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
+        X = list(X)
+    if isinstance(X, (str, bytes, os.PathLike)):
+        raise ValueError(_strings(X, name))
+    if isinstance(X, (list, tuple)):
+        X = _stack(X, name)
+    if isinstance(X, np.ndarray):
+        check_kind(X, name)
+    return X
+
+
+def _stack(images, name):
+    """Make one array of a list of images, or of numbers."""
+    for image in images:
+        if isinstance(image, (str, bytes, os.PathLike)):
+            raise ValueError(_strings(image, name))
+    if all(isinstance(image, Number) or image is None for image in images):
+        return np.asarray(images)
+    arrays = [image_as_array(image, name) for image in images]
+    sizes = sorted({array.shape for array in arrays})
+    if len(sizes) > 1:
+        mend = "Resize the images first."
+        if len({size[:2] for size in sizes}) == 1:
+            mend = (
+                "Bring them to the same channels first, such as `image.convert('RGB')`."
+            )
+        raise ValueError(
+            f"{name} expects images of one size. Found {len(sizes)} sizes in X: "
+            f"{', '.join(map(str, sizes[:5]))}{', ...' if len(sizes) > 5 else ''}. "
+            f"{mend}"
+        )
+    if len({pixel_scale(array.dtype) for array in arrays}) > 1:
+        dtypes = sorted({str(array.dtype) for array in arrays})
+        raise ValueError(
+            f"{name} expects images of one dtype. Found {', '.join(dtypes)} in X, "
+            "whose pixels have different ranges. Convert them first, for example "
+            "with `skimage.util.img_as_ubyte`."
+        )
+    return np.stack(arrays) if arrays else np.empty((0, 1))
+
+
+def image_as_array(image, name):
+    """Make an array of a tensor, of a PIL image or of whatever else is one.
+
+    Raises
+    ------
+    ValueError
+        If its pixels are no gray levels and no RGB, or if it has none.
+    """
+    if hasattr(image, "detach"):
+        image = image.detach().cpu()
+        try:
+            return image.numpy()
+        except TypeError:  # numpy has no bfloat16
+            return image.float().numpy()
+    mode = getattr(image, "mode", None)
+    if isinstance(mode, str) and hasattr(image, "convert") and mode not in PIL_MODES:
+        raise ValueError(
+            f"{name} got a PIL image of mode {mode!r}, whose pixels are neither gray "
+            "levels nor RGB. Convert it first: `image.convert('RGB')`, or 'L' for gray."
+        )
+    try:
+        array = np.asarray(image)
+    except ValueError as error:
+        raise ValueError(f"{name} can't read an image of X: {error}") from error
+    if array.dtype == object and array.ndim == 0:
+        raise ValueError(
+            f"{name} expects arrays of pixels. Got an object of type "
+            f"{type(image).__name__} in X."
+        )
+    return array
+
+
+def check_columns(frame, name):
+    """Check the columns of a data frame by their first row, and by their dtypes."""
+    if not len(frame):
+        return
+    for column, dtype in enumerate(frame.dtypes):
+        value = frame.iloc[0, column]
+        if getattr(dtype, "kind", "") in "mM":
+            raise ValueError(
+                f"{name} expects numeric pixels. Got a column of dtype {dtype}. Drop "
+                "it from X, or convert it to numbers."
+            )
+        if isinstance(value, str) and not _is_number(value):
+            raise ValueError(_strings(value, name))
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def check_kind(X, name):
+    if X.dtype.kind in "US":
+        raise ValueError(_strings(X.flat[0] if X.size else "", name))
+    kinds = "biuf" if is_lazy(X) else "biufcO"  # scikit-learn refuses c, and tries O
+    if X.dtype.kind not in kinds:
+        raise ValueError(
+            f"{name} expects numeric pixels. Got an array of dtype {X.dtype}. Convert "
+            "it to numbers first, for example with `X.astype(float)`."
+        )
+
+
+def _strings(value, name):
+    return (
+        f"{name} expects numeric pixels and got strings, such as {str(value)!r}. If "
+        "these are file names, put `sklcnn.preprocessing.ReadImages` before it, in a "
+        f"pipeline: `make_pipeline(ReadImages((64, 64)), {name}())`."
+    )
