@@ -6,6 +6,7 @@ raises `MissingPeerError`.
 """
 
 import os
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 from typing import NamedTuple
@@ -46,7 +47,8 @@ def load(name):
     """Import a module that may be missing."""
     os.environ.setdefault("KERAS_BACKEND", "torch")
     try:
-        return import_module(name)
+        with warnings.catch_warnings(action="ignore"):
+            return import_module(name)
     except Exception as error:  # a peer that is broken is no peer
         raise MissingPeerError(f"{name} is not there: {error}") from error
 
@@ -145,14 +147,14 @@ def skorch_model(X, y, *, module=None, **parameters):
 
 
 def keras_layers(image_shape, n_classes=10):
-    """Build the default layers of the classifier in Keras, compiled with Adam."""
+    """Build the default layers in Keras, with torch's constants, and choose Adam."""
     keras = load("keras")
     layers = keras.layers
     model = keras.Sequential([keras.Input(image_shape)])
     for n_channels in (32, 64, 128):
         model.add(layers.Conv2D(n_channels, 3, padding="same", use_bias=False))
         model.add(layers.MaxPooling2D(2))
-        model.add(layers.BatchNormalization())
+        model.add(layers.BatchNormalization(momentum=0.9, epsilon=1e-5))
         model.add(layers.ReLU())
     model.add(layers.Flatten())
     model.add(layers.Dense(128, activation="relu"))
@@ -195,7 +197,7 @@ def keras_model(X, y):
 def fastai_model(X, y):
     """Take fastai, with Adam and `fit_one_cycle`: float32, channels first."""
     basics = load("fastai.basics")
-    schedule = load("fastai.callback.schedule")
+    load("fastai.callback.schedule")  # gives a learner `fit_one_cycle`
     prepare = Standard(X, channels_first=True)
 
     def loader(pixels, targets, **options):
@@ -211,21 +213,31 @@ def fastai_model(X, y):
         loss_func=basics.CrossEntropyLossFlat(),
     )
 
-    class AfterEpoch(basics.Callback):
+    in_training = False
+
+    class Asking(basics.Callback):
         def __init__(self, function):
             self.function = function
 
         def after_epoch(self):
+            nonlocal in_training
+            if not in_training:  # asking for predictions comes here, too
+                return
+            in_training = False
             self.function()
+            in_training = True
 
     def train(n_epochs, after_epoch=lambda: None):
+        nonlocal in_training
+        in_training = True
         with learner.no_bar(), learner.no_logging():
-            schedule.fit_one_cycle(learner, n_epochs, cbs=AfterEpoch(after_epoch))
+            learner.fit_one_cycle(n_epochs, cbs=Asking(after_epoch))
+        in_training = False
 
     def predict_proba(images):
         images = loader(images, np.zeros(len(images)))
         with learner.no_bar(), learner.no_logging():
-            return learner.get_preds(dl=images, inner=True)[0].numpy()
+            return learner.get_preds(dl=images)[0].numpy()
 
     return Model(train, predict_proba, prepare)
 

@@ -168,12 +168,19 @@ def versions():
 
 def commit():
     """Tell the commit that is checked out, or None outside of a repository."""
-    command = ["git", "-C", Path(__file__).parent, "describe", "--always", "--dirty"]
+
+    def git(*arguments):
+        command = ["git", "-C", Path(__file__).parents[2], *arguments]
+        return subprocess.run(command, capture_output=True, text=True)
+
     try:
-        output = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
+        known = git("rev-parse", "--short", "HEAD")
+        changed = git("diff", "--quiet", "HEAD", "--", "sklcnn", "tests").returncode
+    except OSError:
         return None
-    return output.stdout.strip()
+    if known.returncode:
+        return None
+    return known.stdout.strip() + ("-dirty" if changed else "")
 
 
 def hardware():

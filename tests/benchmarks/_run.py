@@ -16,13 +16,20 @@ from tests.benchmarks._data import MissingDataError, default_folder
 from tests.benchmarks._results import RESULTS, append, hardware, make_record
 
 BENCHMARKS = (
+    "startup",
     "loop",
+    "throughput",
+    "scaling",
     "memory",
     "augmentation",
+    "search",
     "accuracy",
+    "precision",
     "gain",
+    "time_to_accuracy",
     "folder",
     "mapped",
+    "gpu",
 )
 """The modules of the benchmarks, in the order in which they are run."""
 
