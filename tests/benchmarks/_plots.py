@@ -6,7 +6,13 @@ OWN, OTHER = "tab:orange", "tab:gray"
 
 def color_of(label):
     """Choose the color of what a label names."""
-    return OWN if "sklcnn" in label or "CNNClassifier" in label else OTHER
+    own = ("sklcnn", "CNNClassifier", "ReadImages")
+    return OWN if any(name in label for name in own) else OTHER
+
+
+def short(number):
+    """Write a number with three digits or more."""
+    return f"{number:,.0f}" if number >= 1000 else f"{number:.3g}"
 
 
 def bars(figure, labels, values, unit, *, axes=None, line=1):
@@ -31,10 +37,11 @@ def bars(figure, labels, values, unit, *, axes=None, line=1):
     labels, values = zip(*known, strict=True)
     axes = figure.subplots() if axes is None else axes
     drawn = axes.barh(range(len(values)), values, color=[*map(color_of, labels)])
-    axes.bar_label(drawn, fmt="%.3g", padding=3)
+    axes.bar_label(drawn, fmt=short, padding=3)
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()
-    axes.margins(x=0.12)
+    axes.margins(x=0.2)
+    axes.locator_params(axis="x", nbins=5)
     axes.set_xlabel(unit)
     if line is not None:
         axes.axvline(line, color="black", linewidth=1, linestyle=":")

@@ -199,6 +199,7 @@ def plot(figure, tables):
         labels = [row["library"] for row in chosen]
         speeds = [row["images/s"] for row in chosen]
         bars(figure, labels, speeds, f"images/s, {shape}", axes=axes, line=None)
+        axes.locator_params(axis="x", nbins=3)
         if shape != shapes[0]:
             axes.set_yticks([])
 

@@ -178,8 +178,8 @@ def run(options):
 
 
 def plot(figure, tables):
-    """Draw the speed of readers and of training as bars."""
-    rows = [row for table in tables for row in table.records()]
+    """Draw the speed of readers as bars."""
+    rows = tables[0].records()
     labels = [row[""] for row in rows]
     bars(figure, labels, [row["images/s"] for row in rows], "images/s", line=None)
 

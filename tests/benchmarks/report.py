@@ -19,6 +19,12 @@ BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 UNMEASURED = "Not measured yet: `python -m tests.benchmarks {}` does.\n"
 
 
+def title_of(record):
+    """Tell what a benchmark is about."""
+    title = module_of(record["benchmark"]).__doc__.splitlines()[0].rstrip(".")
+    return f"{title} (quick run)" if record["quick"] else title
+
+
 def conditions_of(record):
     """Tell when, on what and with which versions something was measured."""
     hardware, versions = record["hardware"], record["versions"]
@@ -39,7 +45,7 @@ def block_of(name, record, picture):
     tables = [Table.from_dict(known).to_markdown() for known in record["tables"]]
     parts = [*tables, conditions_of(record)]
     if picture is not None:
-        parts.append(f"![{record['tables'][0]['title']}]({picture})")
+        parts.append(f"![{title_of(record)}]({picture})")
     return "\n" + "\n\n".join(parts) + "\n\n"
 
 
@@ -76,7 +82,7 @@ def draw(record, path):
     tables = [Table.from_dict(known) for known in record["tables"]]
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     plot(figure, tables)
-    figure.suptitle(tables[0].title)
+    figure.suptitle(title_of(record))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)
     return True
