@@ -194,21 +194,24 @@ def keras_model(X, y):
     return Model(train, model.predict_proba, prepare)
 
 
+def fastai_loader(pixels, targets, **options):
+    """Feed arrays to fastai."""
+    targets = torch.from_numpy(targets.astype(np.int64))
+    data = torch.utils.data.TensorDataset(torch.from_numpy(pixels), targets)
+    make = load("fastai.basics").DataLoader
+    return make(data, bs=BATCH_SIZE, num_workers=0, **options)
+
+
 def fastai_model(X, y):
     """Take fastai, with Adam and `fit_one_cycle`: float32, channels first."""
     basics = load("fastai.basics")
     load("fastai.callback.schedule")  # gives a learner `fit_one_cycle`
     prepare = Standard(X, channels_first=True)
-
-    def loader(pixels, targets, **options):
-        targets = torch.from_numpy(targets.astype(np.int64))
-        data = torch.utils.data.TensorDataset(torch.from_numpy(pixels), targets)
-        return basics.DataLoader(data, bs=BATCH_SIZE, num_workers=0, **options)
-
     pixels = prepare(X)
-    valid = loader(pixels[:1], y[:1])  # one image: what fastai can't do without
+    train_loader = fastai_loader(pixels, y, shuffle=True)
+    one_image = fastai_loader(pixels[:1], y[:1])  # fastai can't do without validation
     learner = basics.Learner(
-        basics.DataLoaders(loader(pixels, y, shuffle=True), valid, device="cpu"),
+        basics.DataLoaders(train_loader, one_image, device="cpu"),
         default_layers(image_shape_of(X)),
         loss_func=basics.CrossEntropyLossFlat(),
     )
@@ -235,7 +238,7 @@ def fastai_model(X, y):
         in_training = False
 
     def predict_proba(images):
-        images = loader(images, np.zeros(len(images)))
+        images = fastai_loader(images, np.zeros(len(images)))
         with learner.no_bar(), learner.no_logging():
             return learner.get_preds(dl=images)[0].numpy()
 

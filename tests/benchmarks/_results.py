@@ -203,8 +203,11 @@ def hardware():
     }
 
 
-def make_record(name, tables, *, options, seconds):
-    """Put together what the results file keeps of one benchmark."""
+def make_record(name, tables, *, options, seconds, load):
+    """Put together what the results file keeps of one benchmark.
+
+    The load of the machine, before, tells whether other programs were in the way.
+    """
     now = datetime.datetime.now(datetime.UTC)
     return {
         "benchmark": name,
@@ -212,6 +215,7 @@ def make_record(name, tables, *, options, seconds):
         "quick": options.quick,
         "threads": options.threads,
         "seconds": round(seconds),
+        "load": round(load, 1),
         "hardware": hardware(),
         "versions": versions(),
         "tables": [table.to_dict() for table in tables],

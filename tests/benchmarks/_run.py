@@ -82,7 +82,7 @@ def run(name, options):
     print(
         f"\n== {name}: {summary}\n   ({options.threads} thread(s){quick})", flush=True
     )
-    start = time.perf_counter()
+    start, load = time.perf_counter(), os.getloadavg()[0]
     try:
         with threadpoolctl.threadpool_limits(options.threads):
             torch.set_num_threads(options.threads)
@@ -95,7 +95,7 @@ def run(name, options):
         return False
     if tables:
         seconds = time.perf_counter() - start
-        record = make_record(name, tables, options=options, seconds=seconds)
+        record = make_record(name, tables, options=options, seconds=seconds, load=load)
         append(options.results, record)
         print(f"\n   {seconds:.0f} s, appended to {options.results}", flush=True)
     return True

@@ -149,7 +149,7 @@ def measure_training(paths, y, options):
     table = Table(title, COLUMNS, quick=options.quick)
     small = options.small or options.quick
     for channels in ((8, 16), (32, 64, 128))[: 1 if small else 2]:
-        for n_jobs in (1, 2):
+        for n_jobs in (1,) if options.quick else (1, 2):
             model = partial(make_model, options.side, channels, n_jobs)
             add_epoch(
                 table, f"channels {channels}, {n_jobs} thread(s)", model, paths, y
