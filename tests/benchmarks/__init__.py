@@ -1,1 +1,1 @@
-"""Benchmarks, run by hand: ``python -m tests.benchmarks.accuracy`` and so on."""
+"""Benchmarks, run by hand: ``python -m tests.benchmarks --help``."""

@@ -1,9 +1,7 @@
 """The data that benchmarks read."""
 
-import argparse
 import gzip
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +14,13 @@ Name the folder that has its four files (train-images-idx3-ubyte.gz and so on) w
 DEFAULT = Path("/usr/share/datasets/fashion-mnist")
 
 
-def argument_parser(description):
-    """Make a parser of the options that all benchmarks have."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=Path(os.environ.get("FASHION_MNIST", DEFAULT)),
-        help="folder of Fashion-MNIST (default: $FASHION_MNIST)",
-    )
-    return parser
+class MissingDataError(Exception):
+    """Fashion-MNIST is not where it was looked for."""
+
+
+def default_folder():
+    """Tell where Fashion-MNIST is, unless --data says so."""
+    return Path(os.environ.get("FASHION_MNIST", DEFAULT))
 
 
 def fashion_mnist(folder):
@@ -45,4 +40,12 @@ def fashion_mnist(folder):
             )
         )
     except FileNotFoundError:
-        sys.exit(MISSING.format(folder=folder, default=DEFAULT))
+        message = MISSING.format(folder=folder, default=DEFAULT)
+        raise MissingDataError(message) from None
+
+
+def random_images(n, shape, n_classes=10):
+    """Draw uint8 images of noise, and labels, where only speed counts."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (n, *shape), dtype=np.uint8)
+    return X, rng.integers(0, n_classes, n)

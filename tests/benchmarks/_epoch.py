@@ -3,18 +3,26 @@
 Linux only: memory is read from /proc.
 """
 
+import concurrent.futures
 import multiprocessing
 import re
 import threading
 import time
 from pathlib import Path
 
+import torch
+
 from sklcnn.network._batches import Batches
 
-HEADER = (
-    f"{'':34}{'fit s':>7}{'epoch s':>9}{'images/s':>10}{'waiting':>9}"
-    f"{'own MiB':>9}{'peak MiB':>10}"
-)
+COLUMNS = {
+    "": "<34",
+    "fit s": ".1f",
+    "epoch s": ".1f",
+    "images/s": ".0f",
+    "waiting": ".1%",
+    "own MiB": ".0f",
+    "peak MiB": ".0f",
+}
 """Own memory is what is not a file: pages of a file can be dropped at any time."""
 
 
@@ -41,8 +49,9 @@ class PeakMemory:
             self.resident = max(self.resident, int(kilobytes["VmRSS"]) / 1024)
 
 
-def watch_epoch(make_model, X, y, queue):
+def watch_epoch(make_model, X, y):
     """Fit for one epoch, and tell seconds, seconds of waiting, and MiB."""
+    torch.set_num_threads(1)
     waited = 0.0
     read = Batches._read
 
@@ -64,19 +73,20 @@ def watch_epoch(make_model, X, y, queue):
         model.fit(X, y)
     seconds = time.perf_counter() - start
     (epoch,) = getattr(model, "steps", [(None, model)])[-1][1].history_
-    queue.put((seconds, epoch["seconds"], waited, memory.own, memory.resident))
+    return seconds, epoch["seconds"], waited, memory.own, memory.resident
 
 
-def report_epoch(name, make_model, X, y):
-    """Watch an epoch in a fresh process, and print one line."""
+def add_epoch(table, name, make_model, X, y):
+    """Watch an epoch in a fresh process, and add a row to a table of `COLUMNS`."""
+    result = in_fresh_process(watch_epoch, make_model, X, y)
+    seconds, epoch_seconds, waited, own, resident = result
+    speed = len(y) / epoch_seconds
+    share = waited / epoch_seconds
+    table.add(name, seconds, epoch_seconds, speed, share, own, resident)
+
+
+def in_fresh_process(function, *arguments):
+    """Call a function in a process of its own, and give what it gives."""
     context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    process = context.Process(target=watch_epoch, args=(make_model, X, y, queue))
-    process.start()
-    seconds, epoch_seconds, waited, own, resident = queue.get()
-    process.join()
-    print(
-        f"{name:34}{seconds:7.0f}{epoch_seconds:9.0f}{len(y) / epoch_seconds:10.0f}"
-        f"{waited / epoch_seconds:9.1%}{own:9.0f}{resident:10.0f}",
-        flush=True,
-    )
+    with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
+        return pool.submit(function, *arguments).result()

@@ -1,15 +1,14 @@
 """Untuned accuracy of the defaults, beside SVC and MLPClassifier.
 
-Run ``python -m tests.benchmarks.accuracy [--data FOLDER] [--full]``; --full adds the
-training on all 60,000 images of Fashion-MNIST, about five CPU minutes. The defaults of
-the classifier were chosen with these very tasks in view, so its figures favor it a bit.
+A full run also trains on all 60,000 images of Fashion-MNIST, about five CPU minutes.
+The defaults of the classifier were chosen with these very tasks in view, so its figures
+favor it a bit. The spread is the standard deviation over folds or repetitions.
 """
 
 import time
 from functools import partial
 
 import numpy as np
-import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
@@ -19,7 +18,10 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import SVC
 
 from sklcnn import CNNClassifier
-from tests.benchmarks._data import argument_parser, fashion_mnist
+from tests.benchmarks._data import fashion_mnist
+from tests.benchmarks._plots import bars
+from tests.benchmarks._results import Table
+from tests.benchmarks._run import run_alone
 
 MODELS = {
     "CNNClassifier": CNNClassifier(random_state=0),
@@ -43,11 +45,11 @@ def digits_in_folds(model):
     return cross_val_score(model, X, digits.target, cv=cv)
 
 
-def few_digits(model, n=200):
-    """Train on a few digits and test on the rest, five times."""
+def few_digits(model, n=200, n_repeats=5):
+    """Train on a few digits and test on the rest."""
     digits = load_digits()
     scores = []
-    for seed in range(5):
+    for seed in range(n_repeats):
         X, X_test, y, y_test = train_test_split(
             images_for(model, digits.images),
             digits.target,
@@ -70,36 +72,41 @@ def fashion(model, n, n_repeats, data):
     return np.array(scores)
 
 
-def main():
-    """Print the table."""
-    parser = argument_parser("Untuned accuracy beside SVC and MLPClassifier")
-    parser.add_argument("--full", action="store_true", help="train on all 60,000 too")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
+def tasks_of(options):
+    """List the tasks; a quick run has only those that take seconds."""
+    if options.quick:
+        return {"200 digits": partial(few_digits, n_repeats=2)}
     data = fashion_mnist(options.data)
-    tasks = {
+    return {
         "digits, 5 folds": digits_in_folds,
         "200 digits": few_digits,
         "2,000 Fashion-MNIST": partial(fashion, n=2000, n_repeats=3, data=data),
+        "60,000 Fashion-MNIST": partial(fashion, n=60_000, n_repeats=1, data=data),
     }
-    if options.full:
-        tasks["60,000 Fashion-MNIST"] = partial(
-            fashion, n=60_000, n_repeats=1, data=data
-        )
-    print(f"{'task':22}{'model':16}{'accuracy':>10}{'spread':>9}{'CPU s':>8}")
-    for task, evaluate in tasks.items():
+
+
+def run(options):
+    """Score every model in every task."""
+    columns = {"task": "<21", "model": "<14", "accuracy": ".4f", "spread": ".4f"}
+    table = Table("Accuracy", {**columns, "CPU s": ".0f"}, quick=options.quick)
+    for task, evaluate in tasks_of(options).items():
         for name, model in MODELS.items():
             if task.startswith("60,000") and name != "CNNClassifier":
                 continue
             start = time.process_time()
             scores = evaluate(model)
             seconds = time.process_time() - start
-            print(
-                f"{task:22}{name:16}{scores.mean():10.4f}{scores.std():9.4f}"
-                f"{seconds:8.0f}",
-                flush=True,
-            )
+            table.add(task, name, scores.mean(), scores.std(), seconds)
+    return [table]
+
+
+def plot(figure, tables):
+    """Draw the errors as bars."""
+    rows = tables[0].records()
+    labels = [f"{row['task']}: {row['model']}" for row in rows]
+    errors = [100 * (1 - row["accuracy"]) for row in rows]
+    bars(figure, labels, errors, "% of test images predicted wrong", line=None)
 
 
 if __name__ == "__main__":
-    main()
+    run_alone("accuracy")

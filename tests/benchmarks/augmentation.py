@@ -1,16 +1,10 @@
-"""Measure what random flips, rotations, scales and shifts cost.
+"""What random flips, rotations, scales and shifts cost, beside other libraries.
 
-Run ``python -m tests.benchmarks.augmentation``. The first table is their share of a
-training step of the default network, on batches of 128, in its default precision. The
-second compares libraries. Every library starts from the same
-uint8 images and ends with a float batch; each image has parameters of its own. Rounds
-alternate between the libraries, on one thread, and medians of the processor's time are
-shown, so that other programs disturb the comparison little. A library that is not
-installed shows a dash.
+The first table is their share of a training step of the default network, on batches of
+128, in its default precision. The second compares libraries. Every library starts from
+the same uint8 images and ends with a float batch; each image has parameters of its own.
+Rounds alternate between the libraries.
 """
-
-import time
-from statistics import median
 
 import numpy as np
 import torch
@@ -24,9 +18,14 @@ from sklcnn.augmentation import (
 )
 from sklcnn.images import AugmentedImages
 from sklcnn.network._batches import Batch
+from tests.benchmarks._data import random_images
+from tests.benchmarks._peers import attempt, load
+from tests.benchmarks._plots import bars
+from tests.benchmarks._results import Table, summarize
+from tests.benchmarks._run import run_alone
+from tests.benchmarks._timing import alternate, clock_of, timed
 
 SHAPES = {(28, 28, 1): 128, (32, 32, 3): 128, (224, 224, 3): 32}
-N_ROUNDS = 15
 BATCH_SIZE = 128
 STEPS = (
     RandomFlip(),
@@ -58,8 +57,7 @@ def with_sklcnn_epoch(images):
 
 def with_kornia(images):
     """Transform whole batches, the affine part in one step."""
-    from kornia import augmentation
-
+    augmentation = load("kornia.augmentation")
     transforms = augmentation.AugmentationSequential(
         augmentation.RandomHorizontalFlip(p=0.5),
         augmentation.RandomAffine(15, (0.1, 0.1), (0.9, 1.1), p=1.0),
@@ -69,8 +67,7 @@ def with_kornia(images):
 
 def with_albumentations(images):
     """Transform image by image, the affine part in one step."""
-    import albumentations
-
+    albumentations = load("albumentations")
     transforms = albumentations.Compose(
         [
             albumentations.HorizontalFlip(p=0.5),
@@ -88,13 +85,12 @@ def with_albumentations(images):
 
 def with_torchvision(images):
     """Transform image by image, the affine part in one step."""
-    from torchvision.transforms import InterpolationMode, v2
-
+    v2 = load("torchvision.transforms.v2")
     transforms = v2.Compose(
         [
             v2.RandomHorizontalFlip(p=0.5),
             v2.RandomAffine(
-                15, (0.1, 0.1), (0.9, 1.1), interpolation=InterpolationMode.BILINEAR
+                15, (0.1, 0.1), (0.9, 1.1), interpolation=v2.InterpolationMode.BILINEAR
             ),
         ]
     )
@@ -117,74 +113,96 @@ LIBRARIES = {
 }
 
 
-def share_of_a_step(shape, n_rounds):
-    """Time the parts of training steps: CPU milliseconds of the draws and of all.
+def parts_of_a_step(shape, clock):
+    """Prepare the draws of a batch, and a training step on what is drawn.
 
     That pixels become floats, which they do without draws too, is counted among them;
     the numbers are drawn before, once an epoch for all images.
     """
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (BATCH_SIZE, *shape), dtype=np.uint8)
-    y, ones = np.arange(BATCH_SIZE) % 10, torch.ones(BATCH_SIZE)
-    model = CNNClassifier(random_state=0).partial_fit(images, y, classes=range(10))
+    images, y = random_images(BATCH_SIZE, shape)
+    ones = torch.ones(BATCH_SIZE)
+    model = CNNClassifier(random_state=0, device="cpu")
+    model.partial_fit(images, y, classes=range(10))
     draws = AugmentedImages(images, STEPS).draws(epoch=0, seed=0)
-    rows = rng.permutation(BATCH_SIZE)
-    draws(to_floats(images), rows)
+    rows = np.random.default_rng(0).permutation(BATCH_SIZE)
+    drawn = draws(to_floats(images), rows)
     model.net_.module_.train()
-    drawing, whole = [], []
-    for _ in range(n_rounds):
-        start = time.process_time()
-        drawn = draws(to_floats(images), rows)
-        drawing.append(1000 * (time.process_time() - start))
-        model.net_.train_step(Batch(drawn, torch.from_numpy(y), ones))
-        whole.append(1000 * (time.process_time() - start))
-    return median(drawing), median(whole)
+    batch = Batch(drawn, torch.from_numpy(y), ones)
+    return {
+        "draws": timed(lambda: draws(to_floats(images), rows), clock),
+        "step": timed(lambda: model.net_.train_step(batch), clock),
+    }
 
 
-def print_shares():
-    """Print the table of shares."""
-    print(f"{'one thread, CPU ms':20}{'draws':>10}{'step':>10}{'share':>8}")
-    for shape in SHAPES:
-        n_rounds = N_ROUNDS if shape[0] < 100 else 5
-        drawing, whole = share_of_a_step(shape, n_rounds)
-        name = "x".join(map(str, shape))
-        print(f"{name:20}{drawing:10.2f}{whole:10.1f}{drawing / whole:8.1%}")
-    print(flush=True)
+def rounds_of(shape, options):
+    """Choose the number of rounds: few of large images."""
+    n_rounds = 15 if shape[0] < 100 else 5
+    return 3 if options.quick else n_rounds
 
 
-def images_per_second(images):
-    """Time all libraries in turn."""
-    draws = {}
-    for name, prepare in LIBRARIES.items():
-        try:
-            draws[name] = prepare(images)
-        except ImportError:
-            continue
-        draws[name]()
-    seconds = {name: [] for name in draws}
-    for _ in range(N_ROUNDS):
-        for name, draw in draws.items():
-            start = time.process_time()
-            draw()
-            seconds[name].append(time.process_time() - start)
-    return {name: len(images) / median(times) for name, times in seconds.items()}
+def measure_shares(options):
+    """Fill the table of shares of a step."""
+    columns = {"images": "<12", "draws ms": ".2f", "step ms": ".1f", "share": ".1%"}
+    title = f"Share of a training step on {BATCH_SIZE} images"
+    table = Table(title, {**columns, "spread": ".1%"}, quick=options.quick)
+    clock = clock_of(options.threads)
+    for shape in list(SHAPES)[: 2 if options.quick else 3]:
+        runs = parts_of_a_step(shape, clock)
+        seconds = alternate(runs, rounds_of(shape, options))
+        drawing = 1000 * np.array(seconds["draws"])
+        whole = drawing + 1000 * np.array(seconds["step"])
+        share, spread, *_ = summarize(drawing / whole)
+        table.add(name_of(shape), np.median(drawing), np.median(whole), share, spread)
+    return table
 
 
-def main():
-    """Print both tables."""
-    torch.set_num_threads(1)
-    print_shares()
-    rng = np.random.default_rng(0)
-    columns = {}
+def name_of(shape):
+    """Write a shape as people do."""
+    return "x".join(map(str, shape))
+
+
+def measure_libraries(options):
+    """Fill the table of libraries."""
+    columns = {"images": "<12", "library": "<26", "images/s": ",.0f", "spread": ",.0f"}
+    columns = {**columns, "ratio to sklcnn": ".2f", "range": ">13"}
+    table = Table("Images drawn per second", columns, quick=options.quick)
+    clock = clock_of(options.threads)
     for shape, n in SHAPES.items():
-        images = rng.integers(0, 256, (n, *shape), dtype=np.uint8)
-        columns["x".join(map(str, shape))] = images_per_second(images)
-    print(f"{'images/s, one thread':28}" + "".join(f"{name:>12}" for name in columns))
-    for library in LIBRARIES:
-        cells = (column.get(library) for column in columns.values())
-        cells = ("-" if cell is None else f"{cell:,.0f}" for cell in cells)
-        print(f"{library:28}" + "".join(f"{cell:>12}" for cell in cells))
+        images, _ = random_images(n, shape)
+        runs = {}
+        for name, prepare in LIBRARIES.items():
+            draw = attempt(prepare, images)
+            runs[name] = draw if draw is None else timed(draw, clock)
+            if draw is not None:
+                draw()
+        speeds = {
+            name: None if seconds is None else n / np.array(seconds)
+            for name, seconds in alternate(runs, rounds_of(shape, options)).items()
+        }
+        for name, values in speeds.items():
+            cells = summarize(values, speeds["sklcnn"])
+            table.add(name_of(shape), name, *cells)
+    return table
+
+
+def run(options):
+    """Measure the share of a step, and libraries side by side."""
+    return [measure_shares(options), measure_libraries(options)]
+
+
+def plot(figure, tables):
+    """Draw the speeds of the libraries as bars, for each shape beside the other."""
+    rows = tables[1].records()
+    shapes = list(dict.fromkeys(row["images"] for row in rows))
+    for shape, axes in zip(shapes, figure.subplots(1, len(shapes)), strict=True):
+        chosen = [row for row in rows if row["images"] == shape]
+        labels = [row["library"] for row in chosen]
+        speeds = [row["images/s"] for row in chosen]
+        bars(figure, labels, speeds, f"images/s, {shape}", axes=axes, line=None)
+        axes.locator_params(axis="x", nbins=3)
+        if shape != shapes[0]:
+            axes.set_yticks([])
 
 
 if __name__ == "__main__":
-    main()
+    run_alone("augmentation")

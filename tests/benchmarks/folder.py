@@ -1,16 +1,12 @@
 """Measure how fast images are read from a folder, beside what else reads them.
 
-Run from the root of the repository::
+Files are written to --folder and kept there, or to a temporary one. The second table is
+of training for one epoch, with networks of few and of many channels; waiting is the
+share of the epoch in which the network waits for images. Many files::
 
-    python -m tests.benchmarks.folder --files 2000
-    python -m tests.benchmarks.folder --files 50000 --folder photos-128
-
-The second table is of training for one epoch, with networks of few and of many
-channels: the share of the epoch in which the network waits for images.
+    python -m tests.benchmarks folder --files 50000 --folder photos-128
 """
 
-import argparse
-import multiprocessing
 import re
 import resource
 import tempfile
@@ -26,7 +22,10 @@ from sklearn.pipeline import make_pipeline
 from sklcnn import CNNClassifier
 from sklcnn.images import ImageFiles, load_image_folder
 from sklcnn.preprocessing import ReadImages
-from tests.benchmarks._epoch import HEADER, report_epoch
+from tests.benchmarks._epoch import COLUMNS, add_epoch, in_fresh_process
+from tests.benchmarks._plots import bars
+from tests.benchmarks._results import Table
+from tests.benchmarks._run import run_alone
 
 BATCH_SIZE = 128
 N_CLASSES = 10
@@ -94,19 +93,19 @@ def make_model(size, channels, n_jobs):
     return make_pipeline(ReadImages((size, size), n_jobs=n_jobs), network)
 
 
-def measure(read, paths, queue):
-    """Time a reader in a process of its own, and tell its peak memory."""
+def measure(read, paths):
+    """Time a reader: images per second, CPU microseconds an image, peak MiB."""
     try:
         read(paths[: 2 * BATCH_SIZE])
         start, cpu_start = time.perf_counter(), usage()[0]
         n_images = read(paths)
         seconds = time.perf_counter() - start
     except (ImportError, RuntimeError) as error:
-        queue.put(str(error))
-        return
+        print(error)
+        return None, None, None
     cpu_seconds, memory = usage()
     cpu_per_image = (cpu_seconds - cpu_start) / n_images
-    queue.put((n_images / seconds, 1e6 * cpu_per_image, memory))
+    return n_images / seconds, 1e6 * cpu_per_image, memory
 
 
 def usage():
@@ -119,61 +118,71 @@ def usage():
     return cpu_seconds, int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
 
-def report(name, read, paths):
-    """Print one line of the table."""
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    process = context.Process(target=measure, args=(read, paths, queue))
-    process.start()
-    result = queue.get()
-    process.join()
-    if isinstance(result, str):
-        print(f"{name:42}{'-':>12}{'-':>14}{'-':>12}   {result.splitlines()[0]}")
-    else:
-        speed, cpu_per_image, memory = result
-        print(f"{name:42}{speed:12.0f}{cpu_per_image:14.0f}{memory:12.0f}", flush=True)
+def readers_of(size):
+    """List what reads files."""
+    readers = {"Pillow, one thread (the limit)": read_with_pillow}
+    for n_jobs in (1, 2):
+        name = f"ImageFiles.read (sklcnn), {n_jobs} thread(s)"
+        readers[name] = partial(read_with_sklcnn, size=size, n_jobs=n_jobs)
+    readers["ReadImages.fit: headers only"] = partial(fit_reader, size=size)
+    name = "ReadImages(on_error='warn'): full check"
+    readers[name] = partial(check_files, size=size)
+    for n_workers in (0, 1):
+        name = f"ImageFolder + DataLoader, {n_workers} worker(s)"
+        readers[name] = partial(read_with_torchvision, n_workers=n_workers)
+    return readers
 
 
-def main():
-    """Write the files and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def measure_reading(paths, options):
+    """Fill the table of readers, each in a process of its own."""
+    columns = {"": "<42", "images/s": ".0f", "CPU us/image": ".0f", "peak MiB": ".0f"}
+    title = f"Reading {len(paths):,} files of {options.side}x{options.side}"
+    table = Table(title, columns, quick=options.quick)
+    for name, read in readers_of(options.side).items():
+        table.add(name, *in_fresh_process(measure, read, paths))
+    return table
+
+
+def measure_training(paths, y, options):
+    """Fill the table of epochs."""
+    title = f"An epoch on {len(paths):,} files of {options.side}x{options.side}"
+    table = Table(title, COLUMNS, quick=options.quick)
+    small = options.small or options.quick
+    for channels in ((8, 16), (32, 64, 128))[: 1 if small else 2]:
+        for n_jobs in (1,) if options.quick else (1, 2):
+            model = partial(make_model, options.side, channels, n_jobs)
+            add_epoch(
+                table, f"channels {channels}, {n_jobs} thread(s)", model, paths, y
+            )
+    return table
+
+
+def add_options(parser):
+    """Let the files be chosen, and what is done with them."""
     parser.add_argument("--files", type=int, default=2000, help="how many")
-    parser.add_argument("--size", type=int, default=128, help="pixels of a side")
-    parser.add_argument("--folder", help="where to write; kept. Default: temporary")
     parser.add_argument("--no-reading", action="store_true", help="only train")
     parser.add_argument("--small", action="store_true", help="train no large network")
-    options = parser.parse_args()
+
+
+def run(options):
+    """Write the files, read them, and train on them."""
+    n_files = min(400, options.files) if options.quick else options.files
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or temporary
-        write_images(folder, options.files, options.size)
+        write_images(folder, n_files, options.side)
         start = time.perf_counter()
         paths, y = load_image_folder(folder, return_X_y=True)
-        print(f"{len(paths)} files listed in {time.perf_counter() - start:.2f} s\n")
-        if not options.no_reading:
-            report_reading(paths, options.size)
-        print(HEADER)
-        for channels in ((8, 16), (32, 64, 128))[: 1 if options.small else 2]:
-            for n_jobs in (1, 2):
-                model = partial(make_model, options.size, channels, n_jobs)
-                name = f"channels {channels}, {n_jobs} thread(s)"
-                report_epoch(name, model, paths, y)
+        print(f"{len(paths)} files listed in {time.perf_counter() - start:.2f} s")
+        tables = [] if options.no_reading else [measure_reading(paths, options)]
+        return [*tables, measure_training(paths, y, options)]
 
 
-def report_reading(paths, size):
-    """Print the table of readers."""
-    print(f"{'':42}{'images/s':>12}{'CPU us/image':>14}{'peak MiB':>12}")
-    report("Pillow, one thread (the limit)", read_with_pillow, paths)
-    for n_jobs in (1, 2):
-        read = partial(read_with_sklcnn, size=size, n_jobs=n_jobs)
-        report(f"ImageFiles.read, {n_jobs} thread(s)", read, paths)
-    report("ReadImages.fit: headers only", partial(fit_reader, size=size), paths)
-    check = partial(check_files, size=size)
-    report("ReadImages(on_error='warn'): full check", check, paths)
-    for n_workers in (0, 1):
-        read = partial(read_with_torchvision, n_workers=n_workers)
-        report(f"ImageFolder + DataLoader, {n_workers} worker(s)", read, paths)
-    print()
+def plot(figure, tables):
+    """Draw the speed of readers as bars."""
+    rows = tables[0].records()
+    labels = [row[""] for row in rows]
+    bars(figure, labels, [row["images/s"] for row in rows], "images/s", line=None)
 
 
 if __name__ == "__main__":
-    main()
+    run_alone("folder")

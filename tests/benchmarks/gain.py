@@ -1,28 +1,34 @@
 """What random transforms bring: 1,000 images of Fashion-MNIST, none and fresh.
 
-Run ``python -m tests.benchmarks.gain [--data FOLDER] [--epochs 120] [--seeds 3]``. Both
-classifiers of a seed see the same images in the same number of steps, and are tested on
-the 10,000 test images. About seven CPU minutes. The steps are the best of three
-sets on other images of the training set; flip and crop alone had been tried on the test
-images before that, so those were looked at twice.
+Both classifiers of a seed see the same images in the same number of steps, and are
+tested on the 10,000 test images. About seven CPU minutes. The steps are the best of
+three sets on other images of the training set; flip and crop alone had been tried on
+the test images before that, so those were looked at twice.
 """
 
 import time
 
 import numpy as np
-import torch
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.pipeline import make_pipeline
 
 from sklcnn import CNNClassifier
 from sklcnn.augmentation import RandomCrop, RandomErasing, RandomFlip
-from tests.benchmarks._data import argument_parser, fashion_mnist
+from tests.benchmarks._data import fashion_mnist
+from tests.benchmarks._results import Table
+from tests.benchmarks._run import run_alone
 
 N_IMAGES = 1000
 STEPS = {
     "none": (),
     "fresh": (RandomFlip(), RandomCrop(padding=2), RandomErasing()),
 }
+
+
+def add_options(parser):
+    """Let the length of training be chosen."""
+    parser.add_argument("--epochs", type=int, default=120)
+    parser.add_argument("--seeds", type=int, default=3)
 
 
 def train_and_test(steps, data, *, seed, max_epochs):
@@ -36,28 +42,25 @@ def train_and_test(steps, data, *, seed, max_epochs):
     return accuracy_score(y_test, predicted), log_loss(y_test, probabilities)
 
 
-def main():
-    """Print the table."""
-    parser = argument_parser("Accuracy with and without random transforms")
-    parser.add_argument("--epochs", type=int, default=120)
-    parser.add_argument("--seeds", type=int, default=3)
-    options = parser.parse_args()
-    torch.set_num_threads(1)
+def run(options):
+    """Train with and without random transforms."""
+    max_epochs, n_seeds = (5, 1) if options.quick else (options.epochs, options.seeds)
     data = fashion_mnist(options.data)
-    print(f"{'seed':6}{'images':8}{'accuracy':>10}{'log loss':>10}{'CPU s':>8}")
+    columns = {"seed": "<6", "transforms": "<10", "accuracy": ".4f", "log loss": ".4f"}
+    title = f"{N_IMAGES:,} images of Fashion-MNIST, {max_epochs} epochs"
+    table = Table(title, {**columns, "CPU s": ".0f"}, quick=options.quick)
     results = {name: [] for name in STEPS}
-    for seed in range(options.seeds):
+    for seed in range(n_seeds):
         for name, steps in STEPS.items():
             start = time.process_time()
-            result = train_and_test(steps, data, seed=seed, max_epochs=options.epochs)
+            result = train_and_test(steps, data, seed=seed, max_epochs=max_epochs)
             seconds = time.process_time() - start
-            results[name].append(result)
-            accuracy, loss = result
-            print(f"{seed:<6}{name:8}{accuracy:10.4f}{loss:10.4f}{seconds:8.0f}")
+            results[name].append((*result, seconds))
+            table.add(str(seed), name, *result, seconds)
     for name, values in results.items():
-        accuracy, loss = np.mean(values, axis=0)
-        print(f"{'mean':6}{name:8}{accuracy:10.4f}{loss:10.4f}")
+        table.add("mean", name, *np.mean(values, axis=0))
+    return [table]
 
 
 if __name__ == "__main__":
-    main()
+    run_alone("gain")

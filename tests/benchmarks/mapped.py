@@ -1,21 +1,21 @@
 """Train one epoch on a memory-mapped `.npy` that is larger than what may be in memory.
 
-Run from the root of the repository::
-
-    python -m tests.benchmarks.mapped --folder /tmp --gigabytes 4
-
-The file is written there, of random pixels, and removed.
+The file is written to --folder, of random pixels, and removed. Waiting is the share of
+the epoch in which the network waits for images; own memory is what is not a file, whose
+pages can be dropped at any time.
 """
 
-import argparse
 import math
+import tempfile
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from sklcnn import CNNClassifier
-from tests.benchmarks._epoch import HEADER, report_epoch
+from tests.benchmarks._epoch import COLUMNS, add_epoch
+from tests.benchmarks._results import Table
+from tests.benchmarks._run import run_alone
 
 N_CLASSES = 10
 
@@ -48,28 +48,31 @@ def make_model(channels):
     )
 
 
-def main():
-    """Write the file and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True, help="where to write")
+def add_options(parser):
+    """Let the file and the network be chosen."""
     parser.add_argument("--gigabytes", type=float, default=4.0)
-    parser.add_argument("--size", type=int, default=128, help="pixels of a side")
+    parser.add_argument("--side", type=int, default=128, help="pixels; of folder, too")
     parser.add_argument("--channels", type=int, nargs="+", default=[8, 16])
     parser.add_argument("--dtypes", nargs="+", default=["uint8", "float32"])
-    options = parser.parse_args()
-    path = options.folder / "images.npy"
-    print(HEADER)
-    for dtype in options.dtypes:
-        try:
-            shape = (options.size, options.size, 3)
-            n_images = write_array(path, options.gigabytes, shape, dtype)
+
+
+def run(options):
+    """Write the file and train on it, for every dtype."""
+    gigabytes = 0.05 if options.quick else options.gigabytes
+    title = f"An epoch on a memory-mapped file of {gigabytes:g} GiB"
+    table = Table(title, COLUMNS, quick=options.quick)
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        path = Path(folder) / "images.npy"
+        shape = (options.side, options.side, 3)
+        for dtype in options.dtypes:
+            n_images = write_array(path, gigabytes, shape, dtype)
             y = np.arange(n_images) % N_CLASSES
             model = partial(make_model, options.channels)
-            name = f"{n_images} x {options.size}x{options.size}, {dtype}"
-            report_epoch(name, model, MappedFile(path), y)
-        finally:
-            path.unlink(missing_ok=True)
+            name = f"{n_images} x {options.side}x{options.side}, {dtype}"
+            add_epoch(table, name, model, MappedFile(path), y)
+            path.unlink()
+    return [table]
 
 
 if __name__ == "__main__":
-    main()
+    run_alone("mapped")
