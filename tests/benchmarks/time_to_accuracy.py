@@ -26,8 +26,8 @@ from tests.benchmarks._run import run_alone
 from tests.benchmarks._timing import Stopwatch, clock_of
 
 EPOCHS = (1, 2, 3, 4, 6, 10)
-PEER_EPOCHS = 15
-FASTAI_EPOCHS = (1, 3, 6, 10)
+PEER_EPOCHS = 10
+FASTAI_EPOCHS = (1, 3, 6)
 STYLES = {
     "sklcnn": {"color": OWN, "marker": "o", "markersize": 6, "zorder": 3},
     "skorch": {"color": "tab:blue", "marker": "."},
