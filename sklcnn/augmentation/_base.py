@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from sklcnn._pixels import pixel_scale
 from sklcnn._sklearn import Interval, fit_context
 from sklcnn._validation import check_images
 from sklcnn.images import AugmentedImages
@@ -127,12 +128,26 @@ class BaseAugmentation(TransformerMixin, BaseEstimator, ABC):
     def _remember(self, X):
         """Check everything, and keep what later images can be compared with."""
         images = check_images(_images_of(X), estimator=self)
+        self._check_fill_value(images.dtype)
         for name, interval in self._pairs.items():
             _check_pair(self, name, interval)
         if len(images.shape) > 2:
             self._check_image_shape((*images.shape[1:], 1)[:3])
         self.image_shape_ = tuple(images.shape[1:])
         return images
+
+    def _check_fill_value(self, dtype):
+        """Check that `cval` is on the scale that the network sees."""
+        cval = getattr(self, "cval", 0)
+        if dtype.name not in ("bool", "uint8", "uint16") or isinstance(cval, str):
+            return
+        if not 0 <= cval <= 1:
+            highest = round(1 / pixel_scale(dtype))
+            meant = f"cval={cval} / {highest}" if 1 < cval <= highest else "0 to 1"
+            raise ValueError(
+                f"The 'cval' parameter of {type(self).__name__} counts from 0 to 1 for "
+                f"images of dtype {dtype.name}. Got cval={cval}; give {meant}."
+            )
 
     def _check_image_shape(self, image_shape):
         """Raise where such images can't be transformed; flat ones are seen later."""

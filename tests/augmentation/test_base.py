@@ -5,11 +5,12 @@ import inspect
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklcnn import augmentation
-from sklcnn.augmentation import RandomCrop, RandomFlip, RandomRotation
+from sklcnn.augmentation import RandomCrop, RandomErasing, RandomFlip, RandomRotation
 from sklcnn.images import AugmentedImages
 
 STEPS = [getattr(augmentation, name)() for name in augmentation.__all__]
@@ -141,6 +142,27 @@ def test_bad_parameters_raise(name, parameters):
 
     with pytest.raises(ValueError, match=f"The '{parameter}' parameter of {name}"):
         step.fit_transform(np.zeros((2, 8, 8, 3)))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [RandomRotation(cval=255), RandomCrop(cval=255), RandomErasing(cval=255)],
+    ids=lambda step: type(step).__name__,
+)
+@pytest.mark.parametrize(
+    ("dtype", "meant"),
+    [("uint8", "cval=255 / 255"), (">u2", "cval=255 / 65535"), ("bool", "0 to 1")],
+)
+def test_fill_value_counts_from_0_to_1_as_pixels_do(step, dtype, meant):
+    """One on the scale of the dtype is refused, for flat images as well."""
+    X = np.zeros((2, 8, 8), dtype)
+    message = f"{type(step).__name__} counts from 0 .* give {meant}\\."
+
+    for images in (X, X.reshape(2, 64)):
+        with pytest.raises(ValueError, match=message):
+            step.fit_transform(images)
+    assert step.fit(X.astype(float))
+    assert clone(step).set_params(cval=1.0).fit(X)
 
 
 def test_padding_is_at_most_the_image():
