@@ -1,11 +1,10 @@
 """Any function of scikit-image as a step: `ImageFunction`."""
 
 import inspect
-from numbers import Integral
 
 import numpy as np
 
-from sklcnn.preprocessing._base import BasePreprocessing
+from sklcnn.preprocessing._base import N_JOBS, BasePreprocessing
 
 
 class ImageFunction(BasePreprocessing):
@@ -62,7 +61,7 @@ class ImageFunction(BasePreprocessing):
 
     _parameter_constraints: dict = {
         "function": [callable, None],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(self, function=None, *, n_jobs=None, **keywords):
@@ -114,8 +113,9 @@ class ImageFunction(BasePreprocessing):
             raise ValueError(
                 f"Invalid parameter {unknown[0]!r} for {type(self).__name__}: "
                 f"{_name_of(function)} takes the keywords {accepted}. Search functions "
-                "with keywords of their own as whole steps, for example {'imagefunction'"
-                ": [ImageFunction(gaussian, sigma=1), ImageFunction(sobel)]}."
+                "with keywords of their own as whole steps, for example "
+                "{'imagefunction': [ImageFunction(gaussian, sigma=1), "
+                "ImageFunction(sobel)]}."
             )
 
     def _apply(self, images):
