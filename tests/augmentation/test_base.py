@@ -10,7 +10,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklcnn import augmentation
-from sklcnn.augmentation import RandomCrop, RandomErasing, RandomFlip, RandomRotation
+from sklcnn.augmentation import (
+    RandomCrop,
+    RandomErasing,
+    RandomFlip,
+    RandomRotation,
+    RandomScale,
+)
 from sklcnn.images import AugmentedImages
 
 STEPS = [getattr(augmentation, name)() for name in augmentation.__all__]
@@ -163,6 +169,45 @@ def test_fill_value_counts_from_0_to_1_as_pixels_do(step, dtype, meant):
             step.fit_transform(images)
     assert step.fit(X.astype(float))
     assert clone(step).set_params(cval=1.0).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (
+            RandomRotation(degrees=(10, -10)),
+            r"360.0\] or a pair \(low, high\), with low",
+        ),
+        (RandomRotation(degrees="15"), r"or a pair \(low, high\).* Got '15'"),
+        (RandomRotation(degrees=np.array(15)), "or a pair .* Got array"),
+        (RandomScale(scale=1.2), r"must be a pair \(low, high\).* Got 1.2"),
+    ],
+)
+def test_what_is_no_pair_is_told_what_a_pair_is(step, expected):
+    """Its order, and where both numbers lie, in one sentence."""
+    with pytest.raises(ValueError, match=expected):
+        step.fit(np.zeros((2, 8, 8)))
+
+
+def test_pairs_may_be_arrays():
+    """They mean what tuples mean, also in clones."""
+    X = np.random.default_rng(0).random((3, 8, 8))
+    step = clone(RandomRotation(degrees=np.array([20, 40])))
+
+    drawn = step.fit_transform(X).draw()
+
+    assert_array_equal(drawn, RandomRotation(degrees=(20, 40)).fit_transform(X).draw())
+
+
+@pytest.mark.parametrize("shape", [(9, 9), (8, 8, 3)])
+def test_images_are_those_of_fit(shape):
+    """Another size or number of channels is refused, a channel axis is not."""
+    step = RandomFlip().fit(np.zeros((2, 8, 8)))
+
+    with pytest.raises(ValueError, match=r"RandomFlip was fitted .*\(8, 8, 1\)"):
+        step.transform(np.zeros((2, *shape)))
+    assert step.transform(np.zeros((2, 8, 8, 1))).shape == (2, 8, 8, 1)
+    assert step.transform(np.zeros((2, 64))).shape == (2, 64)
 
 
 def test_padding_is_at_most_the_image():
