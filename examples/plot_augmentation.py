@@ -2,7 +2,7 @@
 What do random transforms look like, and what do they bring?
 ============================================================
 
-Draws a photo by every step of `sklcnn.augmentation`, then trains on 100 and on 300 of
+Draws a photo by every step of `sklcnn.augmentation`, then trains on 100 and on 500 of
 scikit-learn's scanned digits, as they are and redrawn at random in every epoch. The
 transforms stand in the pipeline, but only training sees what they draw.
 """
@@ -34,18 +34,18 @@ for name in augmentation.__all__:
 # same ones again and again; both get as many.
 steps = RandomRotation(degrees=10), RandomScale(), RandomTranslation(translate=0.06)
 classifier = CNNClassifier(
-    conv_channels=(16, 32), batch_size=32, max_epochs=40, random_state=0
+    conv_channels=(16, 32), batch_size=32, max_epochs=25, random_state=0
 )
 models = {"none": classifier, "fresh": make_pipeline(*steps, classifier)}
 
 # %%
 # Each three times: on other digits, tested on 1,000 more.
 X, y = load_digits(return_X_y=True)
-folds = StratifiedShuffleSplit(3, train_size=300, test_size=1000, random_state=0)
+folds = StratifiedShuffleSplit(3, train_size=500, test_size=1000, random_state=0)
 scores = {}
 for name, model in models.items():
     sizes, _, scores[name] = learning_curve(
-        model, X, y, cv=folds, train_sizes=[100, 300], n_jobs=2
+        model, X, y, cv=folds, train_sizes=[100, 500], n_jobs=2
     )
     print(f"{name:6}", *(f"{score:.4f}" for score in scores[name].mean(axis=1)))
 
@@ -62,7 +62,9 @@ for axes, name in zip(left.subplots(7, 2).flat, drawn, strict=True):
     axes.axis("off")
 
 # %%
-# Mean and standard deviation of the accuracy.
+# Mean and standard deviation of the accuracy. In the mean, fresh images get 15 more of
+# 1,000 digits right after 100 training images, where samples differ as much, and 5 more
+# after 500.
 axes = right.subplots()
 for name, values in scores.items():
     axes.errorbar(sizes, values.mean(axis=1), values.std(axis=1), label=name, capsize=4)

@@ -31,6 +31,10 @@ def as_array(X, name):
         X = list(X)
     if isinstance(X, (str, bytes, os.PathLike)):
         raise ValueError(_strings(X, name))
+    if hasattr(X, "__next__"):
+        raise ValueError(
+            f"{name} expects an array or a list. Got a generator: `list(X)`."
+        )
     if isinstance(X, (list, tuple)):
         X = _stack(X, name)
     if isinstance(X, np.ndarray):

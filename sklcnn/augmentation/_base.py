@@ -7,11 +7,30 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from sklcnn._pixels import pixel_scale
 from sklcnn._sklearn import Interval, fit_context
-from sklcnn._validation import check_images
+from sklcnn._validation import check_image_shape, check_images
 from sklcnn.images import AugmentedImages
 
 PROBABILITY = Interval(Real, 0, 1, closed="both")
+
+
+class Pair(Interval):
+    """Constraint of a parameter that is the ends of a range within an interval."""
+
+    def is_satisfied_by(self, val):
+        """Tell whether a value is such a pair."""
+        if isinstance(val, np.ndarray):
+            val = val.tolist()
+        return (
+            isinstance(val, (tuple, list))
+            and len(val) == 2
+            and all(super(Pair, self).is_satisfied_by(number) for number in val)
+            and val[0] <= val[1]
+        )
+
+    def __str__(self):
+        return f"a pair (low, high), with low at most high, each {super().__str__()}"
 
 
 class BaseAugmentation(TransformerMixin, BaseEstimator, ABC):
@@ -21,9 +40,6 @@ class BaseAugmentation(TransformerMixin, BaseEstimator, ABC):
     and from nowhere else, which makes a draw a function of the seed, the epoch, the
     image and the step.
     """
-
-    # Parameters that may be pairs, and where both numbers must lie.
-    _pairs: dict = {}
 
     @abstractmethod
     def _draw(self, random, image_shape, pixel_range):
@@ -107,6 +123,10 @@ class BaseAugmentation(TransformerMixin, BaseEstimator, ABC):
         """
         check_is_fitted(self)
         images = check_images(_images_of(X), estimator=self, reset=False)
+        if len(self.image_shape_) > 1:
+            check_image_shape(
+                images.shape, (*self.image_shape_, 1)[:3], name=type(self).__name__
+            )
         return X if isinstance(X, AugmentedImages) else images
 
     def set_output(self, *, transform=None):
@@ -125,14 +145,26 @@ class BaseAugmentation(TransformerMixin, BaseEstimator, ABC):
         return self
 
     def _remember(self, X):
-        """Check everything, and keep what later images can be compared with."""
+        """Check everything, and keep what later images are compared with."""
         images = check_images(_images_of(X), estimator=self)
-        for name, interval in self._pairs.items():
-            _check_pair(self, name, interval)
+        self._check_fill_value(images.dtype)
         if len(images.shape) > 2:
             self._check_image_shape((*images.shape[1:], 1)[:3])
         self.image_shape_ = tuple(images.shape[1:])
         return images
+
+    def _check_fill_value(self, dtype):
+        """Check that `cval` is on the scale that the network sees."""
+        cval = getattr(self, "cval", 0)
+        if dtype.name not in ("bool", "uint8", "uint16") or isinstance(cval, str):
+            return
+        if not 0 <= cval <= 1:
+            highest = round(1 / pixel_scale(dtype))
+            meant = f"cval={cval} / {highest}" if 1 < cval <= highest else "0 to 1"
+            raise ValueError(
+                f"The 'cval' parameter of {type(self).__name__} counts from 0 to 1 for "
+                f"images of dtype {dtype.name}. Got cval={cval}; give {meant}."
+            )
 
     def _check_image_shape(self, image_shape):
         """Raise where such images can't be transformed; flat ones are seen later."""
@@ -151,18 +183,3 @@ def only_where(happens, matrices):
 
 def _images_of(X):
     return X.images if isinstance(X, AugmentedImages) else X
-
-
-def _check_pair(estimator, name, interval):
-    value = getattr(estimator, name)
-    if isinstance(value, (Real, str)):
-        return
-    is_pair = len(value) == 2 and all(
-        interval.is_satisfied_by(number) and np.isfinite(number) for number in value
-    )
-    if not is_pair or value[0] > value[1]:
-        raise ValueError(
-            f"The {name!r} parameter of {type(estimator).__name__} as a pair must be "
-            f"(low, high), with low at most high and both in the range {interval}. Got "
-            f"{value!r} instead."
-        )

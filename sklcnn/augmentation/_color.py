@@ -8,6 +8,7 @@ from sklcnn._sklearn import Interval
 from sklcnn.augmentation._base import (
     PROBABILITY,
     BaseAugmentation,
+    Pair,
     only_where,
     span,
 )
@@ -17,6 +18,8 @@ from sklcnn.images._matrices import brightness, contrast, saturation
 
 class RandomBrightness(BaseAugmentation):
     """Make images brighter and darker at random.
+
+    All channels change alike, a fourth one (alpha) as well.
 
     Neighboring color steps are done by one matrix. What leaves the range of the
     training images, which is 0 to 1 for bool, uint8 and uint16, is clipped to it after
@@ -56,10 +59,12 @@ class RandomBrightness(BaseAugmentation):
     """
 
     _parameter_constraints: dict = {
-        "brightness": [Interval(Real, 0, 1, closed="both"), tuple, list],
+        "brightness": [
+            Interval(Real, 0, 1, closed="both"),
+            Pair(Real, -1, 1, closed="both"),
+        ],
         "p": [PROBABILITY],
     }
-    _pairs: dict = {"brightness": Interval(Real, -1, 1, closed="both")}
 
     def __init__(self, *, brightness=0.2, p=1.0):
         self.brightness = brightness
@@ -74,6 +79,8 @@ class RandomBrightness(BaseAugmentation):
 
 class RandomContrast(BaseAugmentation):
     """Strengthen and weaken the contrast of images at random.
+
+    All channels change alike, a fourth one (alpha) as well.
 
     Neighboring color steps are done by one matrix. What leaves the range of the
     training images, which is 0 to 1 for bool, uint8 and uint16, is clipped to it after
@@ -113,10 +120,9 @@ class RandomContrast(BaseAugmentation):
     """
 
     _parameter_constraints: dict = {
-        "contrast": [tuple, list],
+        "contrast": [Pair(Real, 0, None, closed="neither")],
         "p": [PROBABILITY],
     }
-    _pairs: dict = {"contrast": Interval(Real, 0, None, closed="neither")}
 
     def __init__(self, *, contrast=(0.8, 1.25), p=1.0):
         self.contrast = contrast
@@ -172,10 +178,9 @@ class RandomSaturation(BaseAugmentation):
     """
 
     _parameter_constraints: dict = {
-        "saturation": [tuple, list],
+        "saturation": [Pair(Real, 0, None, closed="left")],
         "p": [PROBABILITY],
     }
-    _pairs: dict = {"saturation": Interval(Real, 0, None, closed="left")}
 
     def __init__(self, *, saturation=(0.7, 1.3), p=1.0):
         self.saturation = saturation
@@ -196,6 +201,8 @@ class RandomSaturation(BaseAugmentation):
 
 class RandomGamma(BaseAugmentation):
     """Brighten or darken the middle tones of images at random.
+
+    All channels change alike, a fourth one (alpha) as well.
 
     The range of the training images counts as 0 to 1 here; pixels are clipped to it.
 
@@ -233,10 +240,9 @@ class RandomGamma(BaseAugmentation):
     """
 
     _parameter_constraints: dict = {
-        "gamma": [tuple, list],
+        "gamma": [Pair(Real, 0, None, closed="neither")],
         "p": [PROBABILITY],
     }
-    _pairs: dict = {"gamma": Interval(Real, 0, None, closed="neither")}
 
     def __init__(self, *, gamma=(0.8, 1.25), p=1.0):
         self.gamma = gamma

@@ -9,6 +9,7 @@ from sklcnn._sklearn import Interval, Options
 from sklcnn.augmentation._base import (
     PROBABILITY,
     BaseAugmentation,
+    Pair,
     only_where,
     span,
 )
@@ -90,10 +91,12 @@ class RandomRotation(_GeometricAugmentation):
     """
 
     _parameter_constraints: dict = {
-        "degrees": [Interval(Real, 0, 360, closed="both"), tuple, list],
+        "degrees": [
+            Interval(Real, 0, 360, closed="both"),
+            Pair(Real, -360, 360, closed="both"),
+        ],
         **_INTERPOLATION,
     }
-    _pairs: dict = {"degrees": Interval(Real, -360, 360, closed="both")}
 
     def __init__(self, *, degrees=15, mode="constant", cval=0.0, order=1, p=1.0):
         self.degrees = degrees
@@ -222,10 +225,9 @@ class RandomScale(_GeometricAugmentation):
     """
 
     _parameter_constraints: dict = {
-        "scale": [tuple, list],
+        "scale": [Pair(Real, 0, None, closed="neither")],
         **_INTERPOLATION,
     }
-    _pairs: dict = {"scale": Interval(Real, 0, None, closed="neither")}
 
     def __init__(self, *, scale=(0.9, 1.1), mode="constant", cval=0.0, order=1, p=1.0):
         self.scale = scale
@@ -287,10 +289,12 @@ class RandomShear(_GeometricAugmentation):
     """
 
     _parameter_constraints: dict = {
-        "degrees": [Interval(Real, 0, 90, closed="left"), tuple, list],
+        "degrees": [
+            Interval(Real, 0, 90, closed="left"),
+            Pair(Real, -90, 90, closed="neither"),
+        ],
         **_INTERPOLATION,
     }
-    _pairs: dict = {"degrees": Interval(Real, -90, 90, closed="neither")}
 
     def __init__(self, *, degrees=10, mode="constant", cval=0.0, order=1, p=1.0):
         self.degrees = degrees

@@ -5,12 +5,14 @@ from numbers import Real
 import numpy as np
 
 from sklcnn._sklearn import Interval, StrOptions
-from sklcnn.augmentation._base import PROBABILITY, BaseAugmentation
+from sklcnn.augmentation._base import PROBABILITY, BaseAugmentation, Pair
 from sklcnn.augmentation._stages import Blur, Erase, Noise
 
 
 class RandomNoise(BaseAugmentation):
     """Add normally distributed noise to every value of every pixel.
+
+    Every channel gets noise of its own, a fourth one (alpha) as well.
 
     What leaves the range of the training images, which is 0 to 1 for bool, uint8 and
     uint16, is clipped to it.
@@ -48,10 +50,12 @@ class RandomNoise(BaseAugmentation):
     """
 
     _parameter_constraints: dict = {
-        "std": [Interval(Real, 0, None, closed="left"), tuple, list],
+        "std": [
+            Interval(Real, 0, None, closed="left"),
+            Pair(Real, 0, None, closed="left"),
+        ],
         "p": [PROBABILITY],
     }
-    _pairs: dict = {"std": Interval(Real, 0, None, closed="left")}
 
     def __init__(self, *, std=0.05, p=1.0):
         self.std = std
@@ -104,10 +108,9 @@ class RandomBlur(BaseAugmentation):
     """
 
     _parameter_constraints: dict = {
-        "sigma": [tuple, list],
+        "sigma": [Pair(Real, 0, None, closed="left")],
         "p": [PROBABILITY],
     }
-    _pairs: dict = {"sigma": Interval(Real, 0, None, closed="left")}
 
     def __init__(self, *, sigma=(0.1, 1.0), p=0.5):
         self.sigma = sigma
@@ -168,14 +171,10 @@ class RandomErasing(BaseAugmentation):
     """
 
     _parameter_constraints: dict = {
-        "area": [tuple, list],
-        "ratio": [tuple, list],
+        "area": [Pair(Real, 0, 1, closed="both")],
+        "ratio": [Pair(Real, 0, None, closed="neither")],
         "cval": [Interval(Real, None, None, closed="neither"), StrOptions({"random"})],
         "p": [PROBABILITY],
-    }
-    _pairs: dict = {
-        "area": Interval(Real, 0, 1, closed="both"),
-        "ratio": Interval(Real, 0, None, closed="neither"),
     }
 
     def __init__(self, *, area=(0.02, 0.2), ratio=(0.3, 3.3), cval=0.0, p=0.5):
@@ -189,7 +188,8 @@ class RandomErasing(BaseAugmentation):
         height, width, _ = image_shape
         areas = random.uniform(*self.area) * height * width
         ratios = random.log_uniform(*self.ratio)
-        heights = np.rint(np.sqrt(areas * ratios)).clip(1, height) * happens
+        heights = np.rint(np.sqrt(areas * ratios)).clip(1, height)
+        heights *= happens & (areas > 0)
         widths = np.rint(np.sqrt(areas / ratios)).clip(1, width)
         top = random.integers(0, height - heights)
         left = random.integers(0, width - widths)

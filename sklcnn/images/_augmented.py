@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import torch
 
+from sklcnn._arrays import is_lazy
 from sklcnn._pixels import pixel_scale, working_range
 from sklcnn._validation import resolve_image_shape
 from sklcnn.images._lazy import LazyImages
@@ -57,9 +58,11 @@ class AugmentedImages(LazyImages):
                 (*images.steps, *steps),
                 images.rows if rows is None else rows,
             )
+        _check_holds_images(images)
         self.images = images
         self.steps = tuple(steps)
         self.rows = np.arange(len(images), dtype=np.intp) if rows is None else rows
+        self._told = []
 
     @property
     def shape(self):
@@ -109,7 +112,9 @@ class AugmentedImages(LazyImages):
         images = self.images
         if not isinstance(images, np.ndarray | LazyImages):
             images = RowsOf(images, np.arange(len(self), dtype=np.intp))
-        return AugmentedImages(images[rows], self.steps, self.rows[rows])
+        subset = AugmentedImages(images[rows], self.steps, self.rows[rows])
+        subset._told = self._told  # so that a warning comes once, not for every fold
+        return subset
 
     def draws(self, epoch, seed, pixel_range=(0.0, 1.0)):
         """Prepare the draws of one epoch.
@@ -176,7 +181,7 @@ class AugmentedImages(LazyImages):
         return np.array(self.images, dtype=dtype, copy=copy)
 
     def __getstate__(self):
-        return {key: value for key, value in vars(self).items() if key != "_has_told"}
+        return vars(self) | {"_told": []}
 
     def _tell_reader(self):
         """Warn the estimator that reads, if one does, that it gets plain images.
@@ -184,9 +189,9 @@ class AugmentedImages(LazyImages):
         Whoever converts by hand, and scikit-learn's own checks, know what they do.
         """
         reader = _reading_estimator(sys._getframe(2))
-        if reader is None or hasattr(self, "_has_told"):
+        if reader is None or self._told:
             return
-        self._has_told = True
+        self._told.append(type(reader).__name__)
         steps = ", ".join(type(step).__name__ for step in self.steps)
         warnings.warn(
             f"{type(reader).__name__} can't redraw images in every epoch, so it gets "
@@ -251,6 +256,19 @@ def _reading_estimator(frame):
                 return reader
         frame = frame.f_back
     return None
+
+
+def _check_holds_images(images):
+    """Check what is no step's work but made by hand."""
+    is_array = isinstance(images, np.ndarray) and images.ndim in (2, 3, 4)
+    if not is_array and not is_lazy(images):
+        shape = f" of shape {tuple(images.shape)}" if hasattr(images, "shape") else ""
+        raise TypeError(
+            "AugmentedImages expects a numpy array or lazy images, of shape "
+            "(n_samples, height, width), (n_samples, height, width, n_channels) or "
+            f"(n_samples, n_features). Got {type(images).__name__}{shape}. Make it "
+            "such an array first, for example with `np.stack(images)`."
+        )
 
 
 def _pixel_range(images):

@@ -13,8 +13,6 @@ class LazyImages(ABC):
     An operation such as ``X / 255`` raises instead of silently reading everything.
     """
 
-    __array_ufunc__ = None
-
     bad_rows = np.empty(0, dtype=np.intp)
     """Positions that are known to be unreadable."""
 
@@ -78,6 +76,22 @@ class LazyImages(ABC):
             )
         images = self.read(np.arange(len(self), dtype=np.intp))
         return images if dtype is None else images.astype(dtype, copy=False)
+
+    def _refuse_arithmetic(self, *args, **kwargs):
+        raise TypeError(
+            f"{type(self).__name__} takes no arithmetic, as it is read only when it is "
+            "asked for. Do this in a step before the augmentation, such as "
+            "ImageFunction, or read the images first: `np.asarray(images)`."
+        )
+
+    __array_ufunc__ = _refuse_arithmetic
+    __neg__ = __pos__ = __abs__ = __invert__ = _refuse_arithmetic
+    __add__ = __radd__ = __sub__ = __rsub__ = _refuse_arithmetic
+    __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse_arithmetic
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _refuse_arithmetic
+    __pow__ = __rpow__ = __matmul__ = __rmatmul__ = _refuse_arithmetic
+    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _refuse_arithmetic
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse_arithmetic
 
     def __repr__(self):
         return f"<{type(self).__name__} of shape {self.shape} and dtype {self.dtype}>"

@@ -3,6 +3,7 @@
 import copy
 import math
 import warnings
+from numbers import Integral
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -10,11 +11,17 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from sklcnn._sklearn import fit_context
-from sklcnn._validation import check_images, is_lazy, resolve_image_shape
+from sklcnn._arrays import is_lazy
+from sklcnn._sklearn import Interval, fit_context
+from sklcnn._validation import check_images, resolve_image_shape
 from sklcnn.images._mapped import MappedImages, read_rows
 from sklcnn.preprocessing._mixed import images_of_mixed_sizes
 
+N_JOBS = [
+    Interval(Integral, None, -1, closed="right"),
+    Interval(Integral, 1, None, closed="left"),
+    None,
+]
 PARTS_PER_JOB = 4
 READ_AT_ONCE = 256
 
@@ -69,7 +76,7 @@ class BasePreprocessing(TransformerMixin, BaseEstimator):
         X, image_shape = self._check(without_draws(X, self), reset=False)
         self._check_shape(image_shape)
         if isinstance(X, list):
-            return np.stack([self._apply(image[np.newaxis])[0] for image in X])
+            return self._join([self._apply(image[np.newaxis])[0] for image in X])
         if is_lazy(X):
             return self._transform_lazy(X, image_shape)
         if X.ndim == 2:
@@ -95,6 +102,21 @@ class BasePreprocessing(TransformerMixin, BaseEstimator):
         X = without_draws(X, self)
         return self.fit(X, y).transform(X)
 
+    def set_output(self, *, transform=None):
+        """Do nothing: images stay images, whatever a Pipeline's output is set to.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The step.
+        """
+        return self
+
     def _apply(self, images):
         """Change a batch of images."""
         n_jobs = effective_n_jobs(getattr(self, "n_jobs", None))
@@ -108,11 +130,16 @@ class BasePreprocessing(TransformerMixin, BaseEstimator):
         return self._join([image for part in parts for image in part])
 
     def _join(self, images):
-        return np.stack(images)
+        return np.stack(images, dtype=images[0].dtype)  # in its byte order
 
     def _check(self, X, *, reset):
         """Make an array, lazy images or a list of arrays of `X`, and find its shape."""
         name = type(self).__name__
+        if hasattr(X, "__next__"):
+            raise ValueError(
+                f"{name} expects images as an array or a list, and got a "
+                f"{type(X).__name__}. Give it `list(X)`."
+            )
         images = images_of_mixed_sizes(X, name) if self._takes_mixed_sizes else None
         if images is not None:
             X = [

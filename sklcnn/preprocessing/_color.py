@@ -6,7 +6,13 @@ import numpy as np
 from skimage import color, exposure
 
 from sklcnn._sklearn import Interval, StrOptions
-from sklcnn.preprocessing._base import BasePreprocessing, as_float, restore_dtype
+from sklcnn.preprocessing._base import (
+    N_JOBS,
+    BasePreprocessing,
+    as_float,
+    restore_dtype,
+)
+from sklcnn.preprocessing._resize import as_size
 
 LUMINANCE = (0.2125, 0.7154, 0.0721)
 CHUNK_IMAGES = 256
@@ -70,8 +76,8 @@ class EqualizeHistogram(BasePreprocessing):
 
     Adaptive equalization (CLAHE) does so in each region of the image for itself, with a
     limit on how much noise may be amplified. Colors keep their hue: only the HSV value
-    is equalized. An alpha channel stays as it is. Pixel values keep their dtype and
-    range.
+    is equalized. An alpha channel, which is the last of 2 or 4, stays as it is. Pixel
+    values keep their dtype and range.
 
     Parameters
     ----------
@@ -91,7 +97,7 @@ class EqualizeHistogram(BasePreprocessing):
 
         - "dtype": the range of the dtype for bool, uint8 and uint16, and 0 to 1 for
           floats; no other dtype will do;
-        - "image": the lowest and the highest pixel of each image;
+        - "image": the lowest and the highest pixel of each image, without alpha;
         - a pair such as ``(0, 255)``, for other integers and for floats.
     n_jobs : int or None, default=None
         Number of processes, as in scikit-learn.
@@ -125,7 +131,7 @@ class EqualizeHistogram(BasePreprocessing):
         "clip_limit": [Interval(Real, 0, 1, closed="both")],
         "n_bins": [Interval(Integral, 2, None, closed="left")],
         "value_range": [StrOptions({"dtype", "image"}), tuple, list],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(
@@ -145,13 +151,23 @@ class EqualizeHistogram(BasePreprocessing):
         self.value_range = value_range
         self.n_jobs = n_jobs
 
+    def _apply(self, images):
+        if self.kernel_size is not None:
+            as_size(self.kernel_size, type(self).__name__, "kernel_size")
+        return super()._apply(images)
+
     def _apply_to_image(self, image):
-        low, high = self._range(image)
+        has_alpha = image.ndim == 3 and image.shape[2] in (2, 4)
+        colors = image[..., :-1] if has_alpha else image
+        low, high = self._range(colors)
         if low == high:
             return image
-        values = (image.astype(np.float64) - low) / (high - low)
+        values = (colors.astype(np.float64) - low) / (high - low)
         equalized = low + self._equalize(values) * (high - low)
-        return restore_dtype(equalized, image.dtype)
+        equalized = restore_dtype(equalized, image.dtype)
+        if not has_alpha:
+            return equalized
+        return np.concatenate([equalized, image[..., -1:]], axis=-1)
 
     def _range(self, image):
         """Find the values of black and white in an image."""
@@ -173,10 +189,11 @@ class EqualizeHistogram(BasePreprocessing):
         name = type(self).__name__
         if self.value_range != "dtype":
             pair = tuple(self.value_range)
-            if len(pair) != 2 or not pair[0] < pair[1]:
+            are_numbers = all(isinstance(n, Real) and np.isfinite(n) for n in pair)
+            if len(pair) != 2 or not are_numbers or not pair[0] < pair[1]:
                 raise ValueError(
-                    f"{name} expects value_range to be (low, high), with low below "
-                    f"high. Got value_range={self.value_range!r}."
+                    f"{name} expects value_range to be two numbers (low, high), with "
+                    f"low below high. Got value_range={self.value_range!r}."
                 )
             return tuple(map(float, pair))
         known = {"uint8": 255.0, "uint16": 65535.0}
@@ -191,12 +208,12 @@ class EqualizeHistogram(BasePreprocessing):
         """Equalize an image of values between 0 and 1."""
         if image.ndim == 2:
             return self._equalize_channel(image)
-        if image.shape[2] not in (3, 4):
+        if image.shape[2] != 3:
             channels = np.moveaxis(image, 2, 0)
             return np.stack([self._equalize_channel(c) for c in channels], axis=-1)
-        hsv = color.rgb2hsv(image[..., :3])
+        hsv = color.rgb2hsv(image)
         hsv[..., 2] = self._equalize_channel(hsv[..., 2])
-        return np.concatenate([color.hsv2rgb(hsv), image[..., 3:]], axis=-1)
+        return color.hsv2rgb(hsv)
 
     def _equalize_channel(self, channel):
         if channel.min() == channel.max():

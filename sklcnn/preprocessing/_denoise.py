@@ -8,7 +8,12 @@ from skimage import restoration
 
 from sklcnn._pixels import pixel_scale
 from sklcnn._sklearn import Interval, StrOptions
-from sklcnn.preprocessing._base import BasePreprocessing, as_float, restore_dtype
+from sklcnn.preprocessing._base import (
+    N_JOBS,
+    BasePreprocessing,
+    as_float,
+    restore_dtype,
+)
 
 
 class Denoise(BasePreprocessing):
@@ -66,7 +71,7 @@ class Denoise(BasePreprocessing):
         "method": [StrOptions({"tv", "bilateral", "nl_means", "median"})],
         "strength": [Interval(Real, 0, None, closed="neither")],
         "radius": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(self, *, method="tv", strength=0.1, radius=1, n_jobs=None):
@@ -78,7 +83,10 @@ class Denoise(BasePreprocessing):
     def _apply_to_image(self, image):
         if self.method == "median":
             window = (2 * self.radius + 1,) * 2 + (1,) * (image.ndim - 2)
-            return ndimage.median_filter(image, window, mode="nearest")
+            # scipy has no compiled code for float16
+            values = as_float(image) if image.dtype.kind == "f" else image
+            filtered = ndimage.median_filter(values, window, mode="nearest")
+            return filtered.astype(image.dtype, copy=False)
         scale = pixel_scale(image.dtype)
         denoised = self._denoise(as_float(image) * scale)
         return restore_dtype(denoised / scale, image.dtype)

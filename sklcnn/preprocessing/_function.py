@@ -1,11 +1,10 @@
 """Any function of scikit-image as a step: `ImageFunction`."""
 
 import inspect
-from numbers import Integral
 
 import numpy as np
 
-from sklcnn.preprocessing._base import BasePreprocessing
+from sklcnn.preprocessing._base import N_JOBS, BasePreprocessing
 
 
 class ImageFunction(BasePreprocessing):
@@ -13,16 +12,19 @@ class ImageFunction(BasePreprocessing):
 
     The function's keywords are parameters of the step: given to the constructor, listed
     by `get_params`, set by `set_params`, and searched by `GridSearchCV`, which may also
-    set keywords that were not given before.
+    set keywords that were not given before. They stay where `function` is set to
+    another one, which has to take them as well: search functions with keywords of their
+    own as whole steps, for example ``{"imagefunction": [ImageFunction(gaussian,
+    sigma=1), ImageFunction(sobel)]}``.
 
     Parameters
     ----------
     function : callable or None, default=None
         What is done to each image. It takes one of shape (height, width) or (height,
-        width, n_channels), first, and returns an image, or a vector of features as
-        :func:`skimage.feature.hog` does, always of the same shape. What it returns is
-        taken as it is: many functions of scikit-image scale pixels to 0 to 1 unless
-        told ``preserve_range=True``. None leaves images alone.
+        width, n_channels), first, a copy that it may write to, and returns an image,
+        or a vector of features as :func:`skimage.feature.hog` does, always of the same
+        shape. What it returns is taken as it is: many functions of scikit-image scale
+        pixels to 0 to 1 unless told ``preserve_range=True``. None leaves images alone.
     n_jobs : int or None, default=None
         Number of processes, as in scikit-learn.
     **keywords : dict
@@ -59,7 +61,7 @@ class ImageFunction(BasePreprocessing):
 
     _parameter_constraints: dict = {
         "function": [callable, None],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(self, function=None, *, n_jobs=None, **keywords):
@@ -110,7 +112,10 @@ class ImageFunction(BasePreprocessing):
         if unknown:
             raise ValueError(
                 f"Invalid parameter {unknown[0]!r} for {type(self).__name__}: "
-                f"{_name_of(function)} takes the keywords {accepted}."
+                f"{_name_of(function)} takes the keywords {accepted}. Search functions "
+                "with keywords of their own as whole steps, for example "
+                "{'imagefunction': [ImageFunction(gaussian, sigma=1), "
+                "ImageFunction(sobel)]}."
             )
 
     def _apply(self, images):
@@ -118,7 +123,8 @@ class ImageFunction(BasePreprocessing):
         return images if self.function is None else super()._apply(images)
 
     def _apply_to_image(self, image):
-        result = self.function(image, **self._keywords)
+        # a copy, as it may work in place, and workers get what can't be written to
+        result = self.function(np.array(image, order="C"), **self._keywords)
         if not isinstance(result, np.ndarray) or result.ndim not in (1, 2, 3):
             shape = getattr(result, "shape", "no array")
             raise ValueError(

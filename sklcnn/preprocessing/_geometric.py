@@ -7,6 +7,7 @@ from skimage import transform
 
 from sklcnn._sklearn import Interval, Options, StrOptions
 from sklcnn.preprocessing._base import (
+    N_JOBS,
     BasePreprocessing,
     as_float,
     check_fill_value,
@@ -121,8 +122,8 @@ class Rotate(BasePreprocessing):
         "resize": ["boolean"],
         "order": [Options(Integral, {0, 1})],
         "mode": [StrOptions({"constant", "edge", "symmetric", "reflect", "wrap"})],
-        "cval": [Real],
-        "n_jobs": [Integral, None],
+        "cval": [Interval(Real, None, None, closed="neither")],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(

@@ -80,7 +80,7 @@ class Resize(BasePreprocessing):
         "size": [Interval(Integral, 1, None, closed="left"), tuple, list],
         "aspect": [StrOptions({"pad", "crop", "stretch"})],
         "mode": [StrOptions({"constant", "edge", "symmetric", "reflect"})],
-        "cval": [Real],
+        "cval": [Interval(Real, None, None, closed="neither")],
     }
 
     def __init__(self, size=(64, 64), *, aspect="pad", mode="constant", cval=0):
@@ -157,7 +157,8 @@ class Rescale(BasePreprocessing):
         scale = (
             self.scale if isinstance(self.scale, (tuple, list)) else [self.scale] * 2
         )
-        if len(scale) != 2 or not all(factor > 0 for factor in scale):
+        positive = self._parameter_constraints["scale"][0]
+        if len(scale) != 2 or not all(map(positive.is_satisfied_by, scale)):
             raise ValueError(
                 f"{type(self).__name__} expects scale to be a positive number, or one "
                 f"for the height and one for the width. Got scale={self.scale!r}."
@@ -166,13 +167,13 @@ class Rescale(BasePreprocessing):
         return resize_images(images, *(max(1, round(side * f)) for side, f in sides))
 
 
-def as_size(size, name):
-    """Read the height and width out of the parameter `size`."""
+def as_size(size, name, parameter="size"):
+    """Read the height and width out of a parameter."""
     pair = (size, size) if isinstance(size, Integral) else tuple(size)
     if len(pair) != 2 or not all(isinstance(n, Integral) and n > 0 for n in pair):
         raise ValueError(
-            f"{name} expects size to be a number of pixels, or (height, width). Got "
-            f"size={size!r}."
+            f"{name} expects {parameter} to be a number of pixels, or (height, width). "
+            f"Got {parameter}={size!r}."
         )
     return pair
 

@@ -5,11 +5,18 @@ import inspect
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklcnn import augmentation
-from sklcnn.augmentation import RandomCrop, RandomFlip, RandomRotation
+from sklcnn.augmentation import (
+    RandomCrop,
+    RandomErasing,
+    RandomFlip,
+    RandomRotation,
+    RandomScale,
+)
 from sklcnn.images import AugmentedImages
 
 STEPS = [getattr(augmentation, name)() for name in augmentation.__all__]
@@ -141,6 +148,66 @@ def test_bad_parameters_raise(name, parameters):
 
     with pytest.raises(ValueError, match=f"The '{parameter}' parameter of {name}"):
         step.fit_transform(np.zeros((2, 8, 8, 3)))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [RandomRotation(cval=255), RandomCrop(cval=255), RandomErasing(cval=255)],
+    ids=lambda step: type(step).__name__,
+)
+@pytest.mark.parametrize(
+    ("dtype", "meant"),
+    [("uint8", "cval=255 / 255"), (">u2", "cval=255 / 65535"), ("bool", "0 to 1")],
+)
+def test_fill_value_counts_from_0_to_1_as_pixels_do(step, dtype, meant):
+    """One on the scale of the dtype is refused, for flat images as well."""
+    X = np.zeros((2, 8, 8), dtype)
+    message = f"{type(step).__name__} counts from 0 .* give {meant}\\."
+
+    for images in (X, X.reshape(2, 64)):
+        with pytest.raises(ValueError, match=message):
+            step.fit_transform(images)
+    assert step.fit(X.astype(float))
+    assert clone(step).set_params(cval=1.0).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (
+            RandomRotation(degrees=(10, -10)),
+            r"360.0\] or a pair \(low, high\), with low",
+        ),
+        (RandomRotation(degrees="15"), r"or a pair \(low, high\).* Got '15'"),
+        (RandomRotation(degrees=np.array(15)), "or a pair .* Got array"),
+        (RandomScale(scale=1.2), r"must be a pair \(low, high\).* Got 1.2"),
+    ],
+)
+def test_what_is_no_pair_is_told_what_a_pair_is(step, expected):
+    """Its order, and where both numbers lie, in one sentence."""
+    with pytest.raises(ValueError, match=expected):
+        step.fit(np.zeros((2, 8, 8)))
+
+
+def test_pairs_may_be_arrays():
+    """They mean what tuples mean, also in clones."""
+    X = np.random.default_rng(0).random((3, 8, 8))
+    step = clone(RandomRotation(degrees=np.array([20, 40])))
+
+    drawn = step.fit_transform(X).draw()
+
+    assert_array_equal(drawn, RandomRotation(degrees=(20, 40)).fit_transform(X).draw())
+
+
+@pytest.mark.parametrize("shape", [(9, 9), (8, 8, 3)])
+def test_images_are_those_of_fit(shape):
+    """Another size or number of channels is refused, a channel axis is not."""
+    step = RandomFlip().fit(np.zeros((2, 8, 8)))
+
+    with pytest.raises(ValueError, match=r"RandomFlip was fitted .*\(8, 8, 1\)"):
+        step.transform(np.zeros((2, *shape)))
+    assert step.transform(np.zeros((2, 8, 8, 1))).shape == (2, 8, 8, 1)
+    assert step.transform(np.zeros((2, 64))).shape == (2, 64)
 
 
 def test_padding_is_at_most_the_image():

@@ -62,6 +62,17 @@ def test_boxes_fit_into_narrow_images():
     assert boxes[:, 3].max() <= 30
 
 
+def test_no_area_is_painted_nowhere():
+    """Small areas are at least a pixel, and none is none."""
+    X = np.ones((20, 8, 8))
+
+    nothing = RandomErasing(area=(0, 0), p=1.0).fit_transform(X).draw()
+    little = RandomErasing(area=(1e-6, 1e-6), p=1.0).fit_transform(X).draw()
+
+    assert_allclose(nothing, X)
+    assert_allclose(little.sum(axis=(1, 2)), 63)
+
+
 def test_blur_equals_scikit_image():
     """For uint8, to one gray level."""
     X = np.random.default_rng(0).integers(0, 256, (2, 9, 9, 3), dtype=np.uint8)

@@ -285,13 +285,23 @@ def test_foreign_lazy_images_stay_unread():
     assert_array_equal(subset.draw(), expected.draw([3, 3]))
 
 
-@pytest.mark.parametrize("operation", [lambda X: X / 255, lambda X: 1.0 * X, np.sqrt])
-def test_arithmetic_raises(operation):
-    """It would freeze one draw, or none, without a word."""
-    augmented = augment(random_images())
+@pytest.mark.parametrize(
+    "images",
+    [
+        [np.zeros((8, 8))] * 2,
+        torch.zeros((2, 8, 8)),
+        np.zeros(8),
+        np.zeros((2, 2, 2, 2, 2)),
+        None,
+    ],
+    ids=["list", "tensor", "1d", "5d", "None"],
+)
+def test_what_holds_no_images_is_refused(images):
+    """By hand, as steps have checked what they note down."""
+    name = type(images).__name__
 
-    with pytest.raises(TypeError):
-        operation(augmented)
+    with pytest.raises(TypeError, match=f"expects a numpy array .* Got {name}"):
+        AugmentedImages(images, (RandomFlip(),))
 
 
 @pytest.mark.parametrize(
@@ -329,6 +339,19 @@ def test_foreign_classifiers_train_on_plain_images():
     assert_array_equal(scores, cross_val_score(LogisticRegression(), X, y))
     assert len(record) == 5
     assert "LogisticRegression can't redraw" in str(record[0].message)
+
+
+def test_folds_are_told_of_once():
+    """Subsets share what was said; copies, which travel to workers, say it again."""
+    augmented = augment(np.random.default_rng(0).random((60, 64)), RandomFlip())
+    y = np.arange(60) % 2
+
+    with pytest.warns(UserWarning, match="LogisticRegression can't redraw") as seen:
+        cross_val_score(LogisticRegression(), augmented, y)
+
+    assert len(seen) == 1
+    with pytest.warns(UserWarning, match="LogisticRegression can't redraw"):
+        LogisticRegression().fit(copy.deepcopy(augmented), y)
 
 
 def test_reading_by_hand_is_silent():

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklcnn.images._lazy import LazyImages
 from sklcnn.preprocessing import (
@@ -134,6 +134,17 @@ def test_pixels_keep_dtype_and_range(step, dtype):
 
 
 @every_step
+def test_pixels_keep_their_byte_order(step):
+    """Also those of the other byte order than this machine's."""
+    images = cutouts(3).astype(np.dtype("u2").newbyteorder())
+    given = [images[0], images[1][1:]] if step._takes_mixed_sizes else images
+    if isinstance(step, ImageFunction):
+        pytest.skip("the function decides")
+
+    assert clone(step).fit_transform(given).dtype == images.dtype
+
+
+@every_step
 def test_images_are_changed_one_by_one(step):
     """What comes out for an image does not depend on the others, nor is it changed."""
     images = cutouts(7)
@@ -251,6 +262,15 @@ def test_augmented_images_become_plain_with_one_warning(step):
     assert_array_equal(changed, clone(step).fit_transform(images))
 
 
+def test_pandas_output_breaks_nothing():
+    """`set_output` reaches what comes after the images, and they stay arrays."""
+    model = make_pipeline(Resize(4), ImageFunction(np.mean, axis=0), StandardScaler())
+
+    output = model.set_output(transform="pandas").fit_transform(cutouts(3)[..., 0])
+
+    assert list(output.columns) == [f"x{column}" for column in range(4)]
+
+
 def test_parameter_of_a_step_is_searched():
     """A parameter of a step is one of the pipeline."""
     X = np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)
@@ -269,6 +289,7 @@ def test_parameter_of_a_step_is_searched():
 @pytest.mark.parametrize(
     ("X", "message"),
     [
+        (iter(np.ones((2, 4, 4))), r"an array or a list, and got .* `list\(X\)`"),
         (["a.jpg", "b.jpg"], "expects numeric pixels and got strings"),
         (np.full((2, 4, 4), np.nan), "contains NaN"),
         (np.ones((2, 3, 4, 5, 3)), "with 5 dimensions"),
@@ -303,6 +324,13 @@ def test_images_are_those_of_fit():
         (Resize((9, 9), cval=0.5), "can't put cval=0.5 into images of dtype uint8"),
         (Rescale(0), "'scale' parameter of Rescale"),
         (Rescale((1, -1)), "expects scale to be a positive number"),
+        (Rescale((1, "a")), r"Rescale expects scale .* Got scale=\(1, 'a'\)"),
+        (Rescale((1, np.inf)), r"Rescale expects scale .* Got scale=\(1, inf\)"),
+        (Resize(cval=np.nan), "'cval' parameter of Resize"),
+        (Rotate(10, cval=np.nan), "'cval' parameter of Rotate"),
+        (Rotate(10, n_jobs=0), "'n_jobs' parameter of Rotate"),
+        (Denoise(n_jobs=0), "'n_jobs' parameter of Denoise"),
+        (ImageFunction(gaussian, n_jobs=0), "'n_jobs' parameter of ImageFunction"),
         (Rotate("90"), "'degrees' parameter of Rotate"),
         (Rotate(10, cval=256), "can't put cval=256"),
         (Rotate(float("nan")), "'degrees' parameter of Rotate"),
@@ -311,6 +339,13 @@ def test_images_are_those_of_fit():
         (Denoise(strength=0), "'strength' parameter of Denoise"),
         (EqualizeHistogram(clip_limit=2), "'clip_limit' parameter"),
         (EqualizeHistogram(value_range=(1, 0)), "low below high"),
+        (EqualizeHistogram(value_range=("a", "b")), r"Got value_range=\('a', 'b'\)"),
+        (EqualizeHistogram(value_range=(0, np.inf)), "two numbers"),
+        (EqualizeHistogram(kernel_size=(0, 3)), r"Got kernel_size=\(0, 3\)"),
+        (EqualizeHistogram(kernel_size=("a", 3)), "kernel_size to be a number of"),
+        (EqualizeHistogram(kernel_size=(3,)), r"Got kernel_size=\(3,\)"),
+        (EqualizeHistogram(kernel_size=(3, 3, 3)), "EqualizeHistogram expects kernel"),
+        (EqualizeHistogram(n_jobs=0), "'n_jobs' parameter of EqualizeHistogram"),
         (ImageFunction("gaussian"), "'function' parameter of ImageFunction"),
     ],
 )

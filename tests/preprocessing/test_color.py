@@ -76,6 +76,20 @@ def test_equalization_keeps_hue_and_alpha():
     assert_allclose(after[..., :2], before[..., :2], atol=1e-6)
 
 
+@pytest.mark.parametrize("value_range", ["dtype", "image", (-1, 3)])
+@pytest.mark.parametrize("n_colors", [1, 3])
+def test_alpha_stays_to_the_last_bit(value_range, n_colors):
+    """And colors are equalized as they are without it."""
+    image = np.random.default_rng(0).random((1, 16, 16, n_colors + 1)) / 2
+    image[..., -1:] += 0.5
+    step = EqualizeHistogram(value_range=value_range)
+
+    equalized = step.fit_transform(image)
+
+    assert_array_equal(equalized[..., -1], image[..., -1])
+    assert_allclose(equalized[..., :-1], step.fit_transform(image[..., :-1]))
+
+
 def test_range_of_values_can_be_told():
     """The same image in another range is equalized to that range."""
     image = PICTURE[np.newaxis, ..., 0]

@@ -55,6 +55,18 @@ def test_noise_gets_less(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_short_floats_are_denoised(method):
+    """float16 goes in and comes out, as float32 does but for rounding."""
+    images = (CLEAN[np.newaxis] / 255).astype("float16")
+    step = Denoise(method=method)
+
+    denoised = step.fit_transform(images)
+
+    assert denoised.dtype == "float16"
+    assert_allclose(denoised, step.fit_transform(images.astype("f4")), atol=1e-3)
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("shape", [(1, 3), (8, 8, 1), (8, 8, 2), (6, 9, 5), (1, 1, 3)])
 def test_any_shape_and_negative_pixels_are_denoised(method, shape):
     """Few pixels, any number of channels and standardized images work."""

@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from skimage.color import rgb2gray
 from skimage.exposure import adjust_gamma
@@ -49,6 +50,27 @@ def test_function_is_applied_to_each_image(images, function, keywords):
 
     expected = np.stack([function(image, **keywords) for image in images])
     assert_array_equal(changed, expected, strict=True)
+
+
+def darken(image):
+    """Halve the pixels in place."""
+    assert image.flags.c_contiguous
+    image /= 2
+    return image
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_function_that_works_in_place_leaves_the_images_alone(images, n_jobs):
+    """It gets a copy of each image once, also of what can't be written to."""
+    images = np.asfortranarray(images)
+    images.setflags(write=False)
+    before = images.copy()
+
+    with parallel_config(backend="threading"):
+        changed = ImageFunction(darken, n_jobs=n_jobs).fit_transform(images)
+
+    assert_array_equal(images, before)
+    assert_array_equal(changed, before / 2)
 
 
 def test_gray_images_come_without_channel_axis(images):
@@ -97,6 +119,22 @@ def test_functions_are_searched():
     search = GridSearchCV(model, {"imagefunction__function": [None, sobel]}, cv=2)
 
     assert search.fit(X, X[:, 0] > 0.5).best_params_["imagefunction__function"] is None
+
+
+def test_functions_with_their_own_keywords_are_searched_as_steps():
+    """Keywords stay where the function is set to another, and the error says so."""
+    X = np.random.default_rng(0).random((20, 16))
+    blur = ImageFunction(gaussian, sigma=1)
+    model = make_pipeline(blur, LogisticRegression())
+    other = clone(blur).set_params(function=sobel)
+
+    search = GridSearchCV(
+        model, {"imagefunction": [blur, ImageFunction(np.negative)]}, cv=2
+    )
+
+    assert search.fit(X, X[:, 0] > 0.5).best_params_
+    with pytest.raises(ValueError, match=r"'sigma'.* as whole steps, .*ImageFunction"):
+        other.fit(X)
 
 
 def test_unknown_keyword_is_refused(images):

@@ -7,7 +7,7 @@ from PIL import Image
 from skimage import data
 from skimage.transform import rescale, resize
 
-from sklcnn.preprocessing import Rescale, Resize
+from sklcnn.preprocessing import CenterCrop, Rescale, Resize
 
 
 def resize_with_pillow(image, height, width):
@@ -158,6 +158,19 @@ def test_images_of_mixed_sizes_become_one_array(kind):
     assert_array_equal(step.transform(X), expected)
     assert_array_equal(Resize(16).fit_transform(X), expected)
     assert_array_equal(step.transform(images[:1]), expected[:1])
+
+
+@pytest.mark.parametrize("step", [Resize(4), CenterCrop(4)])
+def test_lists_of_one_size_have_one_dtype(step):
+    """Else pixels of two ranges would be mixed; nested lists of numbers have none."""
+    counts, shares = np.full((8, 8), 200, np.uint8), np.full((8, 8), 0.8)
+    name = type(step).__name__
+
+    with pytest.raises(ValueError, match=f"{name} expects images of one dtype"):
+        step.fit([counts, shares])
+    nested = step.fit_transform([counts.tolist(), shares.tolist()])
+
+    assert_array_equal(nested, step.transform(np.stack([counts, shares])))
 
 
 def test_mixed_lists_are_checked():
