@@ -33,7 +33,8 @@ def as_array(X, name):
         raise ValueError(_strings(X, name))
     if hasattr(X, "__next__"):
         raise ValueError(
-            f"{name} expects an array or a list. Got a generator: `list(X)`."
+            f"{name} expects images as an array or a list, and got a "
+            f"{type(X).__name__}. Give it `list(X)`."
         )
     if isinstance(X, (list, tuple)):
         X = _stack(X, name)

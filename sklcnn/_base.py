@@ -30,6 +30,7 @@ from sklcnn.network._batches import (
     Batches,
     TrainingBatches,
     channel_statistics,
+    hold_on_device,
     padded_batches,
     pixel_extremes,
     plain,
@@ -80,8 +81,11 @@ PARTIAL_PULL = 5e-4
 MIN_EPOCHS, MAX_EPOCHS, MIN_STEPS = 10, 100, 1000
 """Between which epochs `max_epochs="auto"` makes this many steps."""
 
-PIXELS_PREDICTED = 2**17
+PIXELS_PREDICTED = {"cpu": 2**17, "cuda": 2**22}
 """Aim for the number of pixels, over all channels, in a batch of predictions."""
+
+MOST_PREDICTED = {"cpu": 512, "cuda": 4096}
+"""The most images in a batch of predictions."""
 
 
 class BaseCNN(
@@ -233,6 +237,7 @@ class BaseCNN(
             "batch_size": size,
             "device": self.net_.device,
             "dtype": self.net_.dtype,
+            "held": hold_on_device(images, self.image_shape_, self.net_.device),
         }
         train = TrainingBatches(
             *data,
@@ -366,8 +371,9 @@ class BaseCNN(
         net = self.net_
         net.module_.eval()
         # the size depends on the shape of an image alone: see padded_batches
-        size = 2 ** round(math.log2(PIXELS_PREDICTED / math.prod(self.image_shape_)))
-        size = int(np.clip(size, 16, 512))
+        kind = torch.device(net.device).type
+        aim = PIXELS_PREDICTED[kind] / math.prod(self.image_shape_)
+        size = int(np.clip(2 ** round(math.log2(aim)), 16, MOST_PREDICTED[kind]))
         with (
             torch_threads(self.n_jobs),
             explained_memory_error(f"predicting on batches of {size} images. Use"),

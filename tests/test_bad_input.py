@@ -52,7 +52,7 @@ IMAGES = {
         pd.DataFrame({"day": pd.to_datetime(["2020-01-01"] * 12)}),
         "Got a column of dtype datetime",
     ),
-    "generator": ((x for x in X), "Got a generator"),
+    "generator": ((x for x in X), "got a generator. Give it `list"),
     "None among images": ([*X[1:], None], "Got an object of type NoneType in X"),
     "palette": (
         [Image.fromarray(x).convert("L").quantize(4) for x in X],

@@ -12,6 +12,7 @@ ROOT = Path(sklcnn.__file__).parent
 FLOORS = [
     "_sklearn",
     "_pixels",
+    "_tensors",
     "_arrays",
     "_validation",
     "images._lazy",

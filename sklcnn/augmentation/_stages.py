@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from sklcnn._tensors import to_device
 from sklcnn.images._random import normal_pixels, uniform_pixels
 from sklcnn.images._warp import warp_about_center
 
@@ -163,4 +164,4 @@ class Erase(Stage):
 
 
 def _like(numbers, batch):
-    return torch.as_tensor(numbers, dtype=batch.dtype, device=batch.device)
+    return to_device(numbers, batch.device, batch.dtype)

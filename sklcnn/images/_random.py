@@ -10,6 +10,8 @@ import math
 import numpy as np
 import torch
 
+from sklcnn._tensors import to_device
+
 _GOLDEN = 0x9E3779B97F4A7C15
 _64_BITS = 0xFFFFFFFFFFFFFFFF
 _CHUNK = 2**16  # numbers that stay in a processor's cache
@@ -128,7 +130,7 @@ def uniform_pixels(keys, like):
     numbers : tensor of shape (n, height, width, n_channels)
         Multiples of 2**-24, neither -1 nor 1 among them.
     """
-    keys = torch.as_tensor(keys, device=like.device).unsqueeze(1)
+    keys = to_device(keys, like.device).unsqueeze(1)
     numbers = torch.empty(like.shape, dtype=like.dtype, device=like.device)
     flat = numbers.view(len(like), -1)
     places = torch.arange(flat.shape[1], dtype=torch.int32, device=like.device)

@@ -5,6 +5,7 @@ import torch
 from skimage import transform
 from torch.nn.functional import grid_sample
 
+from sklcnn._tensors import to_device
 from sklcnn.images._matrices import from_center
 
 PADDING_MODES = {
@@ -141,7 +142,7 @@ def _sampling_grid(matrices, planes, align_corners):
     to_border = np.divide(2, spans, out=np.zeros(3), where=spans > 0)
     is_affine = (matrices[:, 2] == [0, 0, 1]).all()
     matrices = (matrices * to_border[:, np.newaxis])[:, : 2 if is_affine else 3]
-    matrices = torch.as_tensor(matrices, dtype=planes.dtype, device=planes.device)
+    matrices = to_device(matrices, planes.device, planes.dtype)
     x, y = (
         torch.arange(size, dtype=planes.dtype, device=planes.device) - (size - 1) / 2
         for size in (width, height)

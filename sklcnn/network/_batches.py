@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from sklcnn._pixels import pixel_scale
+from sklcnn._tensors import to_device
 from sklcnn._validation import check_pixels_read
 from sklcnn.images import AugmentedImages
 from sklcnn.images._mapped import read_rows
@@ -21,6 +22,9 @@ LAZY_ROWS_SUMMED_UP = 4096
 
 LAZY_ROWS_COMPARED = 16
 """How many lazy images tell whether all have the range of those in training."""
+
+SHARE_OF_GPU_HELD = 0.4
+"""Share of the free memory of a GPU that training images may take up for good."""
 
 READ_AHEAD = 2
 """How many batches of lazy images are read before they are used."""
@@ -68,12 +72,25 @@ class Batches:
         Where the batches go.
     dtype : torch.dtype
         The dtype of the weights in the loss, and of redrawn images.
+    held : tensor of shape (n_samples, height, width, n_channels), default=None
+        All images, where they are on the device already.
     """
 
     def __init__(
-        self, images, targets, weights, rows, *, image_shape, batch_size, device, dtype
+        self,
+        images,
+        targets,
+        weights,
+        rows,
+        *,
+        image_shape,
+        batch_size,
+        device,
+        dtype,
+        held=None,
     ):
         self.images = plain(images)
+        self.held = held
         self.rows = rows
         self.image_shape = image_shape
         self.batch_size = batch_size
@@ -88,10 +105,22 @@ class Batches:
 
     def __iter__(self):
         parts = np.array_split(self.order, len(self))
-        for rows, pixels in zip(parts, self._read(parts), strict=True):
-            index = torch.as_tensor(rows, device=self.device)
-            images = to_device(pixels, self.device)
-            yield self._batch(images, rows, self.targets[index], self.weights[index])
+        # moved once an epoch: a batch is a piece of what is on the device already
+        order = to_device(self.order, self.device)
+        pieces = [
+            column.split([len(rows) for rows in parts])
+            for column in (order, self.targets[order], self.weights[order])
+        ]
+        for rows, images, targets, weights in zip(
+            parts, self._images(parts, pieces[0]), *pieces[1:], strict=True
+        ):
+            yield self._batch(images, rows, targets, weights)
+
+    def _images(self, parts, indices):
+        """Give the images of the batches, on the device."""
+        if self.held is not None:
+            return (self.held[index] for index in indices)
+        return (to_device(pixels, self.device) for pixels in self._read(parts))
 
     def first_images(self, n=16):
         """Read the first few images, as a tensor on the device."""
@@ -194,19 +223,30 @@ def read_ahead(images, parts, image_shape):
             yield waiting.popleft().result()
 
 
-def to_device(images, device):
-    """Move an array of images to a device, in its own dtype where torch has that."""
-    images = np.require(images, requirements=["C", "W"])
-    if not images.dtype.isnative:
-        images = images.astype(images.dtype.newbyteorder("="))
-    if images.dtype.kind == "u" and images.itemsize > 2:
-        images = images.astype(np.int64 if images.itemsize == 4 else np.float64)
-    elif images.dtype.kind == "f" and images.itemsize > 8:
-        images = images.astype(np.float64)
-    tensor = torch.from_numpy(images)
-    if device.startswith("cuda"):
-        return tensor.pin_memory().to(device, non_blocking=True)
-    return tensor.to(device)
+def hold_on_device(images, image_shape, device):
+    """Move images to a GPU that has room for them; give None where that can't be.
+
+    Parameters
+    ----------
+    images : ndarray or lazy images of shape (n_samples, ...)
+        The images. Lazy ones are not moved.
+    image_shape : tuple of three ints
+        Height, width and number of channels.
+    device : str
+        Where they go. On a CPU they stay where they are.
+
+    Returns
+    -------
+    held : tensor of shape (n_samples, height, width, n_channels) or None
+    """
+    images = plain(images)
+    if not device.startswith("cuda") or not isinstance(images, np.ndarray):
+        return None
+    if images.dtype == np.uint16:  # which torch can't index there
+        return None
+    if images.nbytes > SHARE_OF_GPU_HELD * torch.cuda.mem_get_info(device)[0]:
+        return None
+    return to_device(images.reshape(-1, *image_shape), device)
 
 
 def padded_batches(images, size, *, image_shape, device):

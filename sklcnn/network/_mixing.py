@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 
+from sklcnn._tensors import to_device
+
 
 def mix(images, rng, *, mixup, cutmix):
     """Mix every image of a batch with another one of it.
@@ -37,7 +39,7 @@ def mix(images, rng, *, mixup, cutmix):
        Regularization strategy to train strong classifiers with localizable features",
        2019.
     """
-    partners = torch.as_tensor(rng.permutation(len(images)), device=images.device)
+    partners = to_device(rng.permutation(len(images)), images.device)
     cut = cutmix > 0 and (mixup == 0 or rng.random() < 0.5)
     share = rng.beta(*[cutmix if cut else mixup] * 2)
     if not cut:

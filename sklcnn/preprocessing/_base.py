@@ -135,11 +135,6 @@ class BasePreprocessing(TransformerMixin, BaseEstimator):
     def _check(self, X, *, reset):
         """Make an array, lazy images or a list of arrays of `X`, and find its shape."""
         name = type(self).__name__
-        if hasattr(X, "__next__"):
-            raise ValueError(
-                f"{name} expects images as an array or a list, and got a "
-                f"{type(X).__name__}. Give it `list(X)`."
-            )
         images = images_of_mixed_sizes(X, name) if self._takes_mixed_sizes else None
         if images is not None:
             X = [

@@ -8,15 +8,16 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklcnn.augmentation import RandomFlip, RandomNoise, RandomRotation
+from sklcnn.images import AugmentedImages
 from sklcnn.images._lazy import LazyImages
 from sklcnn.network import _batches
 from sklcnn.network._batches import (
     Batches,
     TrainingBatches,
     channel_statistics,
+    hold_on_device,
     padded_batches,
     read_ahead,
-    to_device,
 )
 from sklcnn.network._mixing import mix
 
@@ -73,7 +74,9 @@ def random_images(n=20, shape=(8, 6, 2), dtype=np.float64):
     return (250 * np.random.default_rng(0).random((n, *shape))).astype(dtype)
 
 
-def make_batches(images, kind=Batches, rows=None, batch_size=6, **options):
+def make_batches(
+    images, kind=Batches, rows=None, batch_size=6, device="cpu", **options
+):
     """Make batches of all rows."""
     n = len(images)
     return kind(
@@ -83,7 +86,7 @@ def make_batches(images, kind=Batches, rows=None, batch_size=6, **options):
         np.arange(n) if rows is None else rows,
         image_shape=(8, 6, 2),
         batch_size=batch_size,
-        device="cpu",
+        device=device,
         dtype=torch.float32,
         **options,
     )
@@ -103,6 +106,45 @@ def test_batches_hold_every_row_once_with_its_target_and_weight(container):
     assert_array_equal(torch.cat([images for images, _ in parts]), X[rows])
     assert_array_equal(torch.cat([targets for _, targets in parts]), rows)
     assert_array_equal(torch.cat([part.weights for part in parts]), rows + 1)
+
+
+def test_images_held_on_the_device_make_the_same_batches():
+    """They are picked there, in place of being moved batch by batch."""
+    X = random_images(dtype=np.uint8)
+    moved = make_batches(X, TrainingBatches, pixel_range=(0, 1))
+    held = make_batches(X, TrainingBatches, pixel_range=(0, 1), held=torch.tensor(X))
+
+    for batches in (moved, held):
+        batches.draw(seed=0, epoch=3)
+
+    for (images, targets), (others, other_targets) in zip(moved, held, strict=True):
+        assert_array_equal(images, others)
+        assert_array_equal(targets, other_targets)
+
+
+def test_a_cpu_holds_no_second_copy():
+    """Images are moved to a GPU for good, if at all."""
+    assert hold_on_device(random_images(), (8, 6, 2), "cpu") is None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("held", [True, False])
+def test_a_gpu_is_not_waited_for_within_an_epoch(held):
+    """Images, targets and random transforms go there without a stop."""
+    X = AugmentedImages(random_images(dtype=np.uint8), [RandomFlip(), RandomNoise()])
+    on_device = hold_on_device(X, (8, 6, 2), "cuda") if held else None
+    batches = make_batches(
+        X, TrainingBatches, pixel_range=(0, 1), device="cuda", held=on_device
+    )
+    batches.draw(seed=0, epoch=0)
+
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        n_rows = sum(len(targets) for _, targets in batches)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+    assert n_rows == 20
 
 
 @pytest.mark.parametrize("container", [np.asarray, StoredImages, ForeignImages])
@@ -236,29 +278,6 @@ def test_flat_images_get_their_shape_in_batches():
 
     assert_array_equal(torch.cat([images for images, _ in batches]), X)
     assert_array_equal(next(padded)[0], X)
-
-
-@pytest.mark.parametrize(
-    ("dtype", "expected"),
-    [
-        ("uint8", torch.uint8),
-        (">u2", torch.uint16),
-        ("uint32", torch.int64),
-        ("uint64", torch.float64),
-        (">f4", torch.float32),
-        ("longdouble", torch.float64),
-        ("bool", torch.bool),
-    ],
-)
-def test_every_dtype_reaches_the_device(dtype, expected):
-    """In its own dtype where torch has that, else in one that holds its values."""
-    X = np.asfortranarray(random_images(dtype=dtype))
-    X.flags.writeable = False
-
-    tensor = to_device(X, "cpu")
-
-    assert tensor.dtype == expected
-    assert_array_equal(tensor, X)
 
 
 @pytest.mark.parametrize("container", [np.asarray, StoredImages])
