@@ -5,11 +5,7 @@ import math
 
 import numpy as np
 import torch
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
@@ -31,8 +27,6 @@ from sklcnn.network._batches import (
     TrainingBatches,
     channel_statistics,
     hold_on_device,
-    padded_batches,
-    pixel_extremes,
     plain,
 )
 from sklcnn.network._hardware import (
@@ -81,31 +75,18 @@ PARTIAL_PULL = 5e-4
 MIN_EPOCHS, MAX_EPOCHS, MIN_STEPS = 10, 100, 1000
 """Between which epochs `max_epochs="auto"` makes this many steps."""
 
-PIXELS_PREDICTED = {"cpu": 2**17, "cuda": 2**22}
-"""Aim for the number of pixels, over all channels, in a batch of predictions."""
-
-MOST_PREDICTED = {"cpu": 512, "cuda": 4096}
-"""The most images in a batch of predictions."""
-
 
 class BaseCNN(
     PlainStateMixin,
     CallbackSupportMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
     BaseEstimator,
 ):
-    """A network that is built, trained, asked and pickled."""
+    """A network that is built, trained and pickled."""
 
     def _forget(self):
         """Drop everything that was fitted."""
         for name in FITTED:
             self.__dict__.pop(name, None)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = []
-        return tags
 
     @contextlib.contextmanager
     def _all_or_nothing(self):
@@ -129,10 +110,6 @@ class BaseCNN(
 
     def __sklearn_is_fitted__(self):
         return "net_" in self.__dict__
-
-    @property
-    def _n_features_out(self):
-        return self.net_.module_.last_layer.in_features
 
     def _check_images(self, X, *, reset):
         """Check images, whose shape then is `image_shape_` but for a flat view."""
@@ -361,30 +338,6 @@ class BaseCNN(
                 f"{self.n_iter_} epochs. Use a smaller learning_rate than "
                 f"{self.learning_rate:g}, or look for extreme values in X."
             )
-
-    @torch.inference_mode()
-    def _forward(self, X, function):
-        """Apply a method of the net to images, in batches of one fixed size."""
-        images = self._check_images(X, reset=False)
-        found = pixel_extremes(images, self.image_shape_)
-        warn_if_out_of_range(found, self._pixel_range, name=type(self).__name__)
-        net = self.net_
-        net.module_.eval()
-        # the size depends on the shape of an image alone: see padded_batches
-        kind = torch.device(net.device).type
-        aim = PIXELS_PREDICTED[kind] / math.prod(self.image_shape_)
-        size = int(np.clip(2 ** round(math.log2(aim)), 16, MOST_PREDICTED[kind]))
-        with (
-            torch_threads(self.n_jobs),
-            explained_memory_error(f"predicting on batches of {size} images. Use"),
-        ):
-            outputs = [
-                function(net, batch)[:n_rows].to("cpu", net.dtype)
-                for batch, n_rows in padded_batches(
-                    images, size, image_shape=self.image_shape_, device=net.device
-                )
-            ]
-        return torch.cat(outputs).numpy()
 
 
 def _shown(record):

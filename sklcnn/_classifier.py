@@ -1,19 +1,17 @@
 """The classifier."""
 
 import numpy as np
-from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._base import PARTIAL_PULL, BaseCNN
 from sklcnn._labels import check_labels, encode_labels, find_classes
+from sklcnn._outputs import OutputsMixin
 from sklcnn._parameters import CONSTRAINTS
 from sklcnn._sklearn import check_partial_fit_first_call, fit_context
 from sklcnn.network._batches import with_steps_of
-from sklcnn.network._net import Net
 
 
-class CNNClassifier(ClassifierMixin, BaseCNN):
+class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
     """Convolutional network for image classification.
 
     Blocks of convolution, pooling, batch normalization and ReLU, then fully-connected
@@ -316,85 +314,3 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
             rates = np.full((1, len(train)), self.learning_rate)
             self._train(train, None, rates, pull=PARTIAL_PULL)
         return self
-
-    def predict(self, X):
-        """Predict the class labels of images.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, ...)
-            Images of the size and range of those in `fit`.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            Class labels, in the dtype of those in `fit`.
-        """
-        check_is_fitted(self)
-        return self.classes_[self._forward(X, Net.infer).argmax(axis=1)]
-
-    def predict_proba(self, X):
-        """Predict the probabilities of the classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, ...)
-            Images of the size and range of those in `fit`.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes)
-            In [0, 1]; columns follow `classes_`.
-        """
-        check_is_fitted(self)
-        return softmax(self._forward(X, Net.infer).astype(np.float64), axis=1)
-
-    def predict_log_proba(self, X):
-        """Predict the logarithms of the probabilities of the classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, ...)
-            Images of the size and range of those in `fit`.
-
-        Returns
-        -------
-        log_probabilities : ndarray of shape (n_samples, n_classes)
-            At most 0; columns follow `classes_`.
-        """
-        check_is_fitted(self)
-        return log_softmax(self._forward(X, Net.infer).astype(np.float64), axis=1)
-
-    def decision_function(self, X):
-        """Compute logits.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, ...)
-            Images of the size and range of those in `fit`.
-
-        Returns
-        -------
-        logits : ndarray of shape (n_samples, n_classes) or (n_samples,)
-            Columns follow `classes_`. For two classes, the logit of the second less
-            that of the first.
-        """
-        check_is_fitted(self)
-        logits = self._forward(X, Net.infer)
-        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
-
-    def transform(self, X):
-        """Compute embeddings: what enters the last layer.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, ...)
-            Images of the size and range of those in `fit`.
-
-        Returns
-        -------
-        embeddings : ndarray of shape (n_samples, n_features_out)
-            One row an image.
-        """
-        check_is_fitted(self)
-        return self._forward(X, Net.embed)

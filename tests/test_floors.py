@@ -54,6 +54,7 @@ FLOORS = [
     "_parameters",
     "_pickling",
     "_base",
+    "_outputs",
     "_classifier",
     "persistence._trusted",
     "persistence._files",
