@@ -310,9 +310,15 @@ def _decode(path, made_by):
 
 
 def _stamp(path):
-    """Tell one version of a file from the next; None where there is no file."""
+    """Tell one file, and one version of it, from the next; None where there is none.
+
+    Copies and archives keep sizes and dates, and a relative path may come to mean
+    another file: only the file's number and the date of its last change of any kind
+    can't be set at will.
+    """
     try:
         status = os.stat(path)
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size
+    dates = status.st_ctime_ns, status.st_mtime_ns
+    return status.st_dev, status.st_ino, *dates, status.st_size

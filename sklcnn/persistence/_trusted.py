@@ -31,7 +31,7 @@ SKLEARN_TYPES = (
     "sklearn.utils._metadata_requests.MetadataRequest",
     "sklearn.utils._metadata_requests.MethodMetadataRequest",
 )
-"""Parts of searches and ensembles, and of what asks for metadata; estimators are trusted by skops itself."""
+"""Parts of searches and ensembles; estimators are trusted by skops itself."""
 
 METRIC_ENDINGS = ("_error", "_loss", "_score")
 

@@ -182,12 +182,12 @@ def test_cached_images_are_not_read_again(paths, pixels):
     np.asarray(ImageFiles(paths, (8, 8), cache="memory"))
     assert CACHE.n_bytes == pixels.nbytes
 
-    for path in paths:
-        status = Path(path).stat()
-        Path(path).write_bytes(bytes(status.st_size))
-        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    for group in CACHE._groups.values():
+        group.update(
+            {path: (stamp, 255 - kept) for path, (stamp, kept) in group.items()}
+        )
 
-    assert_array_equal(ImageFiles(paths[5:], (8, 8), cache="memory"), pixels[5:])
+    assert_array_equal(ImageFiles(paths[5:], (8, 8), cache="memory"), 255 - pixels[5:])
 
 
 def test_changed_file_is_read_again(paths, pixels):
@@ -201,6 +201,32 @@ def test_changed_file_is_read_again(paths, pixels):
     Path(paths[2]).unlink()
     with pytest.raises(ValueError, match=r"2\.png.*no such file"):
         images[2]
+
+
+def test_another_file_of_equal_size_and_date_is_read(tmp_path):
+    """A file that `cp -p`, rsync or an archive puts in the place of another is new."""
+    paths = [tmp_path / "red.bmp", tmp_path / "blue.bmp"]
+    for path in paths:
+        Image.new("RGB", (8, 8), path.stem).save(path)
+        os.utime(path, ns=(0, 0))
+    images = ImageFiles(paths[:1], (8, 8), cache="memory")
+    assert images[0][0, 0].tolist() == [255, 0, 0]
+
+    os.replace(paths[1], paths[0])
+
+    assert images[0][0, 0].tolist() == [0, 0, 255]
+
+
+def test_same_relative_path_in_another_folder_is_another_file(tmp_path, monkeypatch):
+    """The cache follows a change of the working directory."""
+    images = ImageFiles(["x.bmp"], (8, 8), cache="memory")
+    for color, pixel in {"red": [255, 0, 0], "blue": [0, 0, 255]}.items():
+        (tmp_path / color).mkdir()
+        monkeypatch.chdir(tmp_path / color)
+        Image.new("RGB", (8, 8), color).save("x.bmp")
+        os.utime("x.bmp", ns=(0, 0))
+
+        assert images[0][0, 0].tolist() == pixel
 
 
 def test_caller_may_change_what_was_read(paths, pixels):
