@@ -61,8 +61,8 @@ class ReadImages(TransformerMixin, BaseEstimator):
     dtype_ : {"uint8", "uint16", "float32"}
         That of the pixels: uint8, uint16 (if any file seen in `fit` is gray with 16
         bits; those with 8 are multiplied by 257, which is exact) or float32 (if any
-        has floats or 32-bit integers, which are taken as they are; others are scaled
-        to 0 to 1). RGB files with 16 bits a channel are read with 8.
+        has floats, signed integers or integers of 32 bits, which are taken as they are;
+        others are scaled to 0 to 1). RGB files with 16 bits a channel are read with 8.
 
     See Also
     --------
