@@ -203,6 +203,8 @@ def _reword(cause):
             "its pixels are of a kind that Pillow can't read, such as floats of 64 bits"
             " or channels of 32. Save it as PNG, or as TIFF with gray floats of 32 bits"
         )
+    if cause == "could not create decoder object":
+        return "it is damaged"
     if cause.startswith("invalid literal for int"):
         return "it begins like PPM, and no sizes follow: it is damaged or no image"
     return cause
