@@ -61,7 +61,7 @@ class AugmentedImages(LazyImages):
         _check_holds_images(images)
         self.images = images
         self.steps = tuple(steps)
-        self.rows = np.arange(len(images), dtype=np.intp) if rows is None else rows
+        self.rows = np.arange(images.shape[0], dtype=np.intp) if rows is None else rows
         self._told = []
 
     @property

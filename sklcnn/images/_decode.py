@@ -17,6 +17,12 @@ MAX_PIXELS = 89_478_485
 ORIENTATION = 0x0112
 """Number of the EXIF tag that tells which way up a camera was held."""
 
+PHOTOMETRIC, WHITE_IS_ZERO = 0x0106, 0
+"""The tag of a TIFF that tells what its values show, and the value of negatives."""
+
+SAMPLE_FORMAT, SIGNED = 0x0153, 2
+"""The tag of a TIFF that tells what its bits mean, and the value of signed ones."""
+
 
 class Header(NamedTuple):
     """What the beginning of a file tells about its image."""
@@ -65,10 +71,12 @@ def decode(path, size=None, *, mode=None, dtype=None, aspect="pad"):
         # the further images of an MPO file are previews of the first
         has_more = image.format != "MPO" and getattr(image, "is_animated", False)
         _decode_smaller(image, size, mode, aspect)
+        found, is_gray = _dtype(image), _is_gray(image)
+        _keep_deep_alpha(image)
         # a camera's rotation is a tag of the file, not a choice of this package
         ImageOps.exif_transpose(image, in_place=True)
-        found = _dtype(image)
-        image = _to_plain_mode(image, mode)
+        if found == "uint8":
+            image = _to_plain_mode(image, is_gray or mode == "gray")
         if size is not None and image.size != size[::-1]:
             pixels = _resize(image, size, aspect, found)
         else:
@@ -184,14 +192,30 @@ def _cause(error, path):
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, (OSError, ValueError, SyntaxError)) and str(error):
-        return str(error).rstrip(".")
+        return _reword(str(error).rstrip("."))
     return f"it is damaged ({type(error).__name__}: {error})"
 
 
+def _reword(cause):
+    """Put into a user's words what Pillow says in its own."""
+    if cause in ("unknown pixel mode", "unknown data organization"):
+        return (
+            "its pixels are of a kind that Pillow can't read, such as floats of 64 bits"
+            " or channels of 32. Save it as PNG, or as TIFF with gray floats of 32 bits"
+        )
+    if cause == "could not create decoder object":
+        return "it is damaged"
+    if cause.startswith("invalid literal for int"):
+        return "it begins like PPM, and no sizes follow: it is damaged or no image"
+    return cause
+
+
 def _dtype(image):
-    """Name the dtype that holds the pixels of an image without loss."""
-    if image.mode.startswith("I;16"):
+    """Name the dtype that holds the pixels of an image, as its header tells it."""
+    if image.mode.startswith("I;16") or _has_deep_alpha(image):
         return "uint16"
+    if image.mode == "L" and _is_signed(image):
+        return "float32"  # which holds what is less than zero
     if image.mode == "I":  # Pillow reads 16-bit PGM, and once read PNG, this way
         return "uint16" if image.format in ("PNG", "PPM") else "float32"
     return "float32" if image.mode == "F" else "uint8"
@@ -200,7 +224,24 @@ def _dtype(image):
 def _is_gray(image):
     if image.mode == "P":
         return _is_gray_palette(image.palette)
+    if _has_deep_alpha(image):
+        return True
     return image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode[:2] == "I;"
+
+
+def _has_deep_alpha(image):
+    """Tell whether an image is gray with transparency, both of 16 bits, unread."""
+    return image.format == "PNG" and [tile.args for tile in image.tile] == ["LA;16B"]
+
+
+def _keep_deep_alpha(image):
+    """Have all bytes read of gray with transparency, of which Pillow drops half."""
+    if _has_deep_alpha(image):
+        image.tile = [tile._replace(args="RGBA") for tile in image.tile]
+
+
+def _is_signed(image):
+    return image.format == "TIFF" and SIGNED in image.tag_v2.get(SAMPLE_FORMAT, ())
 
 
 def _is_gray_palette(palette):
@@ -249,24 +290,39 @@ def _decode_smaller(image, size, mode, aspect):
     image.draft("L" if mode == "gray" else None, draft_size)
 
 
-def _to_plain_mode(image, mode):
-    """Make 8-bit images gray or RGB, whatever they were; leave deeper ones alone."""
-    if _dtype(image) != "uint8":
-        return image
-    is_gray = _is_gray(image)
+def _to_plain_mode(image, to_gray):
+    """Make 8-bit images gray or RGB, whatever they were."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
-    plain_mode = "L" if is_gray or mode == "gray" else "RGB"
+    plain_mode = "L" if to_gray else "RGB"
     return image if image.mode == plain_mode else image.convert(plain_mode)
 
 
 def _pixels(image, dtype):
     """Make an array of an image in mode L, RGB or one deeper than 8 bits."""
-    pixels = np.asarray(image).astype(dtype, copy=False)
+    pixels = np.asarray(image)
+    if dtype == "uint16":
+        pixels = _deep_gray(image, pixels)
+    elif dtype == "float32" and pixels.dtype.kind in "iu":
+        # Pillow has one mode for each width, signed or not
+        pixels = pixels.view(f"{'i' if _is_signed(image) else 'u'}{pixels.itemsize}")
+    pixels = pixels.astype(dtype, copy=False)
     if dtype == "float32" and not np.isfinite(pixels).all():
         raise ValueError("it has pixels that are NaN or infinite")
+    return pixels
+
+
+def _deep_gray(image, pixels):
+    """Do for 16 bits what Pillow does for 8: transparency is white, negatives turn."""
+    if pixels.ndim == 3:  # the bytes of gray and alpha, see `_keep_deep_alpha`
+        gray, alpha = np.moveaxis(pixels.view(">u2").astype(np.uint32), -1, 0)
+        return (gray * alpha + 65535 * (65535 - alpha) + 32767) // 65535
+    if image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC, 0) == WHITE_IS_ZERO:
+        return 65535 - pixels
+    if "transparency" in image.info:
+        return np.where(pixels == image.info["transparency"], 65535, pixels)
     return pixels
 
 

@@ -5,17 +5,32 @@ import threading
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from numbers import Integral
 
 import numpy as np
 from joblib import effective_n_jobs
 from joblib.parallel import ThreadingBackend
 
+from sklcnn._sklearn import Interval
 from sklcnn.images._cache import CACHE
 from sklcnn.images._decode import cause_of, decode
 from sklcnn.images._lazy import LazyImages
 
+MEND = (
+    "Leave such files out first: `sklcnn.images.find_bad_images` lists what can't be "
+    "read."
+)
+"""What an error says that stops at the first file that can't be read."""
+
 N_NAMED = 3
 """How many files a warning names before it only counts."""
+
+N_JOBS = [
+    Interval(Integral, None, -1, closed="right"),
+    Interval(Integral, 1, None, closed="left"),
+    None,
+]
+"""What a number of threads may be, in words that scikit-learn checks."""
 
 ROWS_AT_ONCE = 256
 """How many files a thread is given at a time, where there are many."""
@@ -31,8 +46,8 @@ class ImageFiles(LazyImages):
     ----------
     paths : array-like of str or path-like of shape (n_samples,)
         The files: BMP, GIF, JPEG, PNG, PPM, TIFF or WebP.
-    size : tuple of int
-        Height and width every image is brought to.
+    size : int or tuple of (int, int)
+        Height and width every image is brought to. A number is both.
     mode : {"gray", "rgb"}, default="rgb"
         Channels every image is brought to.
     dtype : {"uint8", "uint16", "float32"}, default="uint8"
@@ -45,8 +60,8 @@ class ImageFiles(LazyImages):
         Whether decoded images are kept, up to 2 GB in each process.
     n_jobs : int or None, default=None
         Number of threads that decode; None is 1 and -1 all processors.
-    bad_rows : array-like of int, default=()
-        Positions of files known to be unreadable.
+    bad_rows : array-like of int or of bool, default=()
+        Positions of files known to be unreadable, or a mask of them.
 
     Attributes
     ----------
@@ -93,8 +108,8 @@ class ImageFiles(LazyImages):
         self._dtype = np.dtype(_check_option("dtype", np.dtype(dtype).name, dtypes))
         self.aspect = _check_option("aspect", aspect, ("pad", "crop", "stretch"))
         self.cache = _check_option("cache", cache, ("memory", None))
-        self.n_jobs = n_jobs
-        self.bad_rows = np.unique(np.asarray(bad_rows, dtype=np.intp))
+        self.n_jobs = _check_n_jobs(n_jobs)
+        self.bad_rows = _check_rows(bad_rows, len(self.paths))
         self._told = set()
 
     @property
@@ -124,13 +139,16 @@ class ImageFiles(LazyImages):
         Raises
         ------
         ValueError
-            If a file can't be read. The message names it.
+            If a file can't be read. The message names it, and how to leave it out.
         """
         rows = np.asarray(rows, dtype=np.intp)
         images = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
 
         def read_one(position):
-            images[position], has_more = self._read_one(self.paths[rows[position]])
+            try:
+                images[position], has_more = self._read_one(self.paths[rows[position]])
+            except ValueError as error:
+                raise ValueError(f"{error} {MEND}") from error
             return has_more
 
         has_more = in_threads(read_one, range(len(rows)), self.n_jobs)
@@ -200,7 +218,7 @@ class ImageFiles(LazyImages):
 
     def _tell_of_more(self, paths):
         """Warn of files that hold several images, once of each."""
-        paths = [path for path in paths if path not in self._told]
+        paths = [path for path in dict.fromkeys(paths) if path not in self._told]
         if paths:
             self._told.update(paths)
             warnings.warn(
@@ -270,14 +288,15 @@ def check_paths(paths, *, name):
 
 
 def check_size(size, *, name):
-    """Make a tuple of two Python ints of a height and a width."""
-    height_and_width = tuple(size) if np.ndim(size) == 1 else ()
+    """Make a tuple of two Python ints of a height and a width, or of both in one."""
+    height_and_width = (size, size) if np.ndim(size) == 0 else tuple(size)
     if len(height_and_width) != 2 or not all(
-        isinstance(side, (int, np.integer)) and side > 0 for side in height_and_width
+        isinstance(side, Integral) and not isinstance(side, bool) and side > 0
+        for side in height_and_width
     ):
         raise ValueError(
-            f"{name} expects size=(height, width), two ints of at least 1. Got "
-            f"size={size!r} instead."
+            f"{name} expects size=(height, width), two ints of at least 1, or one int "
+            f"for both. Got size={size!r} instead."
         )
     return tuple(int(side) for side in height_and_width)
 
@@ -297,6 +316,33 @@ def _check_option(name, value, options):
     return value
 
 
+def _check_n_jobs(n_jobs):
+    if n_jobs is not None and not (isinstance(n_jobs, Integral) and n_jobs != 0):
+        raise ValueError(
+            "ImageFiles expects n_jobs to be an int other than 0, or None. Got "
+            f"{n_jobs!r} instead."
+        )
+    return n_jobs
+
+
+def _check_rows(rows, n_samples):
+    """Make positions in increasing order of positions or a mask."""
+    array = np.asarray(rows)
+    if array.dtype == bool and array.shape == (n_samples,):
+        return np.flatnonzero(array)
+    is_integer = array.dtype.kind in "iu" or array.size == 0
+    if (
+        array.ndim != 1
+        or not is_integer
+        or any(not 0 <= row < n_samples for row in array)
+    ):
+        raise ValueError(
+            f"ImageFiles expects bad_rows to be positions between 0 and "
+            f"{n_samples - 1}, or a mask of shape ({n_samples},). Got {rows!r} instead."
+        )
+    return np.unique(array.astype(np.intp))
+
+
 def _object_array(values):
     values = list(values)
     array = np.empty(len(values), dtype=object)
@@ -310,9 +356,15 @@ def _decode(path, made_by):
 
 
 def _stamp(path):
-    """Tell one version of a file from the next; None where there is no file."""
+    """Tell one file, and one version of it, from the next; None where there is none.
+
+    Copies and archives keep sizes and dates, and a relative path may come to mean
+    another file: only the file's number and the date of its last change of any kind
+    can't be set at will.
+    """
     try:
         status = os.stat(path)
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size
+    dates = status.st_ctime_ns, status.st_mtime_ns
+    return status.st_dev, status.st_ino, *dates, status.st_size

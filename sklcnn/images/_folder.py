@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sklcnn._sklearn import StrOptions, validate_params
-from sklcnn.images._files import name_some
+from sklcnn.images._decode import cause_of, decode
+from sklcnn.images._files import in_threads, name_some
 
 EXTENSIONS = (
     ".bmp",
@@ -38,11 +39,12 @@ EXTENSIONS = (
     prefer_skip_nested_validation=True,
 )
 def load_image_folder(
-    folder, *, return_X_y=False, extensions=EXTENSIONS, on_error="raise"
+    folder, return_X_y=False, extensions=EXTENSIONS, on_error="raise"
 ):
     """List the images of a folder with one sub-folder per class.
 
-    No image is opened: :class:`~sklcnn.preprocessing.ReadImages` reads them.
+    No image is opened unless ``on_error="warn"``:
+    :class:`~sklcnn.preprocessing.ReadImages` reads them.
 
     Folders inside a class folder belong to that class. Left out are hidden files and
     folders, files with other extensions, files that lie in `folder` itself, and links
@@ -54,13 +56,15 @@ def load_image_folder(
         The folder that holds the folders of the classes.
     return_X_y : bool, default=False
         Whether to return ``(filenames, target)`` instead of a Bunch.
-    extensions : tuple of str, default=(".bmp", ".gif", ".jpg", ".png", ...)
+    extensions : str or tuple of str, default=(".bmp", ".gif", ".jpg", ".png", ...)
         What names of images end in, upper or lower case. By default the usual
         extensions of BMP, GIF, JPEG, PNG, PPM, TIFF and WebP.
     on_error : {"raise", "warn"}, default="raise"
-        What to do about entries that are named like images and are no files (broken
-        links, pipes, devices) and about folders that can't be listed: raise an error,
-        or leave them out with one warning.
+        What to do about what is named like an image and is none. ``"raise"`` makes
+        entries that are no files (broken links, pipes, devices) and folders that can't
+        be listed an error. ``"warn"`` leaves them out with one warning, and broken
+        images as well: every file is read once, which takes as long as an epoch does
+        that reads them. What is left can be split, trained on and predicted.
 
     Returns
     -------
@@ -104,6 +108,8 @@ def load_image_folder(
     extensions = _normalize(extensions)
     problems = []
     classes = _list_classes(folder, extensions, problems)
+    if on_error == "warn":
+        classes = _without_broken(classes, problems)
     _report(problems, on_error)
     _check_classes(folder, classes, extensions)
     pairs = sorted((path, name) for name, paths in classes.items() for path in paths)
@@ -116,8 +122,16 @@ def load_image_folder(
 
 
 def _normalize(extensions):
-    extensions = [extensions] if isinstance(extensions, str) else extensions
-    return tuple(f".{extension.lstrip('.').lower()}" for extension in extensions)
+    """Make a tuple of lower case with dots of ``"png"``, ``".PNG"`` or ``"*.png"``."""
+    listed = [extensions] if isinstance(extensions, str) else extensions
+    if all(isinstance(extension, str) for extension in listed):
+        endings = [extension.lstrip("*").lstrip(".").lower() for extension in listed]
+        if endings and all(endings):
+            return tuple(f".{ending}" for ending in endings)
+    raise ValueError(
+        "load_image_folder expects extensions=(ending, ...), what the names of images "
+        f"end in, such as '.png'. Got extensions={extensions!r} instead."
+    )
 
 
 def _list_classes(folder, extensions, problems):
@@ -149,6 +163,28 @@ def _list_images(class_entry, root, extensions, problems):
                 else:
                     problems.append(f"{entry.path!r} ({problem})")
     return paths
+
+
+def _without_broken(classes, problems):
+    """Read every image, and keep those that can be read."""
+    pairs = [(name, path) for name, paths in classes.items() for path in paths]
+
+    def cause(row):
+        _, path = pairs[row]
+        try:
+            decode(path, (8, 8))
+        except ValueError as error:
+            return cause_of(error, path)
+        return None
+
+    good = {name: [] for name in classes}
+    causes = in_threads(cause, range(len(pairs)), None)
+    for (name, path), problem in zip(pairs, causes, strict=True):
+        if problem is None:
+            good[name].append(path)
+        else:
+            problems.append(f"{path!r} ({problem})")
+    return good
 
 
 def _entries(folder, problems):
@@ -188,12 +224,12 @@ def _report(problems, on_error):
     if not problems:
         return
     message = (
-        f"load_image_folder found entries that are no files: {len(problems)}, "
-        f"{name_some(problems)}."
+        f"load_image_folder found what is no image file: {len(problems)}, "
+        f"{name_some(sorted(problems))}."
     )
     if on_error == "raise":
         raise ValueError(f"{message} Leave such entries out with on_error='warn'.")
-    warnings.warn(message, UserWarning)
+    warnings.warn(f"{message} They are left out.", UserWarning)
 
 
 def _check_classes(folder, classes, extensions):

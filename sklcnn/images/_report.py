@@ -8,7 +8,7 @@ import numpy as np
 
 from sklcnn._sklearn import Interval, validate_params
 from sklcnn.images._decode import cause_of, decode
-from sklcnn.images._files import check_paths, in_threads
+from sklcnn.images._files import N_JOBS, check_paths, in_threads
 
 
 class BadImage(NamedTuple):
@@ -21,14 +21,15 @@ class BadImage(NamedTuple):
 @validate_params(
     {
         "min_size": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     },
     prefer_skip_nested_validation=True,
 )
 def find_bad_images(paths, *, min_size=8, n_jobs=None):
     """Look for unreadable, tiny, constant and duplicate images.
 
-    Every file is read in full, at its own size.
+    Every file is read in full, at its own size. Where another library has set
+    ``PIL.ImageFile.LOAD_TRUNCATED_IMAGES``, truncated files count as good.
 
     Parameters
     ----------
@@ -53,12 +54,13 @@ def find_bad_images(paths, *, min_size=8, n_jobs=None):
 
     See Also
     --------
-    load_image_folder : Finds the files.
+    load_image_folder : Finds the files, without the unreadable ones if asked to.
 
     Examples
     --------
     >>> import tempfile
     >>> from pathlib import Path
+    >>> import numpy as np
     >>> from PIL import Image
     >>> from sklcnn.images import find_bad_images
     >>> path = Path(tempfile.mkdtemp()) / "black.png"
@@ -66,6 +68,16 @@ def find_bad_images(paths, *, min_size=8, n_jobs=None):
     >>> for bad in find_bad_images([path]):
     ...     print(bad.problem)
     constant: every pixel is 0
+
+    Leave broken files out before they are split into folds:
+
+    >>> X, y = np.array([str(path), "missing.png"]), np.array(["night", "day"])
+    >>> report = find_bad_images(X)
+    >>> bad = {path for path, problem in report if problem.startswith("unreadable")}
+    >>> keep = [path not in bad for path in X]
+    >>> X, y = X[keep], y[keep]
+    >>> y
+    array(['night'], dtype='<U5')
     """
     paths = check_paths(paths, name="find_bad_images")
     found = in_threads(

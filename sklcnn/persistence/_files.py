@@ -15,6 +15,12 @@ from sklcnn.persistence._trusted import find_untrusted, read_schema
 MARK = b"sklcnn 1 sha256="
 """Before the digest, in the comment that ends a file; it names the format."""
 
+OUTSIDE = (
+    "trees, forests and boosting, nearest neighbors (but with algorithm='brute'), "
+    "Gaussian processes, and distributions of scipy in a RandomizedSearchCV"
+)
+"""Parts of scikit-learn that files don't hold: they are compiled, or may run code."""
+
 LENGTH_OF_END = 2 + len(MARK) + 64
 
 MAX_EXPANSION = 100
@@ -25,7 +31,10 @@ def dump(estimator, path):
     """Save an estimator to a file that holds data, and no code.
 
     Classifiers, pipelines of scikit-learn's steps and of ours, and fitted searches
-    around them can be saved. The file is one of :mod:`skops.io`, with a digest of its
+    around them can be saved. Outside are parts of scikit-learn that are compiled or may
+    run code: trees, forests and boosting, nearest neighbors (but with
+    ``algorithm="brute"``), Gaussian processes, and distributions of scipy in a
+    RandomizedSearchCV. The file is one of :mod:`skops.io`, with a digest of its
     content at the end. It is written beside the old file, if there is one, and then
     takes its place: no moment leaves half a file.
 
@@ -33,11 +42,13 @@ def dump(estimator, path):
     ----------
     estimator : estimator
         What to save, fitted or not.
-    path : str or path-like
+    path : str, bytes or path-like
         The file, by convention named ``*.skops``.
 
     Raises
     ------
+    TypeError
+        If `path` is no name of a file, such as an open file.
     ValueError
         If the estimator holds anything that `load` would refuse, such as a function or
         an estimator of your own, or that would not come back as it is. Functions of
@@ -58,7 +69,7 @@ def dump(estimator, path):
     >>> load(path)
     CNNClassifier(dropout=0.5)
     """
-    path = Path(path)
+    path = _as_path(path, name="dump")
     if not isinstance(estimator, BaseEstimator):
         raise ValueError(
             f"dump expects an estimator. Got {estimator!r}, which is of type "
@@ -77,13 +88,15 @@ def load(path):
     """Load an estimator from a file that `dump` wrote.
 
     Nothing is unpickled. The types and functions that a file names are looked up in a
-    fixed list: the estimators of this package and of scikit-learn, what its searches
-    consist of, and public functions of scikit-image that take images. A damaged file
-    is refused, whatever the damage.
+    fixed list: the estimators of this package and of scikit-learn, except trees,
+    forests and boosting, nearest neighbors by other algorithms than ``"brute"`` and
+    Gaussian processes; what searches consist of, except distributions of scipy; and
+    public functions of scikit-image that take images. A damaged file is refused,
+    whatever the damage.
 
     Parameters
     ----------
-    path : str or path-like
+    path : str, bytes or path-like
         The file.
 
     Returns
@@ -93,6 +106,8 @@ def load(path):
 
     Raises
     ------
+    TypeError
+        If `path` is no name of a file, such as an open file.
     ValueError
         If the file can't be read, is damaged or not one of `dump`, or holds anything
         that is not in the list.
@@ -120,7 +135,7 @@ def load(path):
     >>> load(path).score(X, y) == model.score(X, y)
     True
     """
-    path = Path(path)
+    path = _as_path(path, name="load")
     try:
         sealed = path.read_bytes()
     except OSError as error:
@@ -149,6 +164,15 @@ def load(path):
     return estimator
 
 
+def _as_path(path, *, name):
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise TypeError(
+            f"{name} expects the name of a file, as a string, bytes or a path. Got an "
+            f"object of type {type(path).__name__} instead."
+        )
+    return Path(os.fsdecode(path))
+
+
 def _serialize(estimator):
     """Make bytes of an estimator, and see to it that they are loaded as it is."""
     import skops.io
@@ -166,9 +190,10 @@ def _serialize(estimator):
         raise ValueError(
             f"dump can't save this {name}: it holds {_name_all(untrusted)}, which "
             "`load` would not trust: it loads estimators of sklcnn and scikit-learn, "
-            "plain values, and public functions of scikit-image. Take it out (of a "
-            "search, dump `best_estimator_`), or save it with `joblib.dump` for those "
-            "who trust the file."
+            "plain values, and public functions of scikit-image. Outside are functions "
+            f"and classes of your own, {OUTSIDE}. Take it out (of a search, dump "
+            "`best_estimator_`), or save it with `joblib.dump` for those who trust the "
+            "file."
         )
     _check_survives(data, trusted, name=name)
     return data

@@ -9,7 +9,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._sklearn import StrOptions, fit_context
 from sklcnn.images._decode import cause_of, read_header
-from sklcnn.images._files import ImageFiles, check_paths, check_size, name_some
+from sklcnn.images._files import (
+    MEND,
+    N_JOBS,
+    ImageFiles,
+    check_paths,
+    check_size,
+    name_some,
+)
 
 
 class ReadImages(TransformerMixin, BaseEstimator):
@@ -23,13 +30,14 @@ class ReadImages(TransformerMixin, BaseEstimator):
     camera's rotation (EXIF) is applied. Palettes, bilevel and CMYK images become gray
     or RGB. Transparent images are laid on white. Of an animation or a file with several
     pages, the first is used, with a warning. Images of more than 89,478,485 pixels are
-    refused before they are decoded. Color profiles are not applied.
+    refused before they are decoded. Color profiles are not applied. Truncated files are
+    errors unless another library has set ``PIL.ImageFile.LOAD_TRUNCATED_IMAGES``.
 
     Parameters
     ----------
-    size : tuple of int or None, default=None
-        Height and width every image is brought to, with antialiasing. With None, those
-        of the files seen in `fit`, which must have one size.
+    size : int, tuple of (int, int) or None, default=None
+        Height and width every image is brought to, with antialiasing. A number is both.
+        With None, those of the files seen in `fit`, which must have one size.
     mode : {"auto", "gray", "rgb"}, default="auto"
         The channels. ``"auto"`` is gray if all files seen in `fit` are stored as gray
         (WebP has no such images), else rgb.
@@ -42,7 +50,9 @@ class ReadImages(TransformerMixin, BaseEstimator):
         file once in `fit_transform`, names those that fail in one warning, and leaves
         them to the classifier to leave out (`ImageFiles.bad_rows`). With ``"raise"``,
         and always in `predict`, such a file is an error that names it, when its turn
-        comes.
+        comes. So a fold of a cross-validation that tests on a broken file scores nan:
+        list the files with ``load_image_folder(..., on_error="warn")``, which leaves
+        broken ones out, or drop what :func:`~sklcnn.images.find_bad_images` finds.
     cache : {"memory"} or None, default=None
         Whether decoded images are kept in memory for later epochs and for other folds
         of the same files, until the process ends: 2 GB in each process at most. Images
@@ -61,8 +71,8 @@ class ReadImages(TransformerMixin, BaseEstimator):
     dtype_ : {"uint8", "uint16", "float32"}
         That of the pixels: uint8, uint16 (if any file seen in `fit` is gray with 16
         bits; those with 8 are multiplied by 257, which is exact) or float32 (if any
-        has floats or 32-bit integers, which are taken as they are; others are scaled
-        to 0 to 1). RGB files with 16 bits a channel are read with 8.
+        has floats, signed integers or integers of 32 bits, which are taken as they are;
+        others are scaled to 0 to 1). RGB files with 16 bits a channel are read with 8.
 
     See Also
     --------
@@ -83,12 +93,12 @@ class ReadImages(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        "size": [tuple, list, None],
+        "size": [Integral, tuple, list, np.ndarray, None],
         "mode": [StrOptions({"auto", "gray", "rgb"})],
         "aspect": [StrOptions({"pad", "crop", "stretch"})],
         "on_error": [StrOptions({"raise", "warn"})],
         "cache": [StrOptions({"memory"}), None],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(
@@ -170,6 +180,21 @@ class ReadImages(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return self._images(check_paths(X, name=type(self).__name__))
 
+    def set_output(self, *, transform=None):
+        """Do nothing: images stay images, whatever a Pipeline's output is set to.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The transformer.
+        """
+        return self
+
     def _fit_headers(self, paths):
         """Learn from the headers, and give the problems of those that can't be read."""
         headers, problems = {}, {}
@@ -178,7 +203,7 @@ class ReadImages(TransformerMixin, BaseEstimator):
                 headers[row] = read_header(path)
             except ValueError as error:
                 if self.on_error == "raise":
-                    raise
+                    raise ValueError(f"{error} {MEND}") from error
                 problems[row] = cause_of(error, path)
         _check_some_are_good(problems, paths)
         self.size_ = self._choose_size(headers, paths)

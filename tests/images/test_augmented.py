@@ -40,6 +40,17 @@ EVERY_STEP = [
 NAMES = [type(step).__name__ for step in EVERY_STEP]
 
 
+class OnlyIndexed:
+    """An array as zarr has it: shape, dtype and indexing, and no length."""
+
+    def __init__(self, images):
+        self.images = images
+        self.shape, self.dtype = images.shape, images.dtype
+
+    def __getitem__(self, rows):
+        return self.images[rows]
+
+
 class StoredImages(LazyImages):
     """Lazy images that count how often they are read."""
 
@@ -71,6 +82,17 @@ def augment(X, *steps):
     for step in steps or (RandomFlip(), RandomRotation(degrees=30), RandomNoise()):
         X = clone(step).fit_transform(X)
     return X
+
+
+def test_arrays_without_a_length_are_augmented():
+    """A shape tells how many images there are."""
+    images = np.arange(6 * 8 * 8, dtype=np.uint8).reshape(6, 8, 8)
+
+    augmented = AugmentedImages(OnlyIndexed(images), (RandomFlip(p=1.0),))
+
+    assert len(augmented) == 6
+    assert_array_equal(augmented[[4, 1]].read(np.array([1, 0])), images[[1, 4]])
+    assert_array_equal(augmented[3:].draw(), images[3:, :, ::-1])
 
 
 @pytest.mark.parametrize("step", EVERY_STEP, ids=NAMES)

@@ -8,6 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageFile
 
 from sklcnn.images import ImageFiles
@@ -75,6 +76,7 @@ def test_wrong_checksum_is_an_error(tmp_path):
         (b"", "it is empty"),
         (b"<html>not found</html>", "begins with b'<html>"),
         (b"P", "P"),
+        (b"P6 is a text about image formats", "begins like PPM, and no sizes follow"),
     ],
 )
 def test_no_image_is_an_error(content, cause, tmp_path):
@@ -83,6 +85,26 @@ def test_no_image_is_an_error(content, cause, tmp_path):
     path.write_bytes(content)
 
     with pytest.raises(ValueError, match=rf"x\.png.*{cause}"):
+        decode(str(path))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "photometric", "byteorder"),
+    [
+        (np.zeros((4, 4), dtype="f8"), "minisblack", ">"),
+        (np.zeros((4, 4), dtype="f8"), "minisblack", "<"),
+        (np.zeros((4, 4), dtype="u4"), "minisblack", ">"),
+        (np.zeros((4, 4, 3), dtype="f4"), "rgb", "<"),
+    ],
+)
+def test_pixels_that_pillow_cannot_read_are_named(
+    pixels, photometric, byteorder, tmp_path
+):
+    """The message says that the pixels are the reason, and what can be read."""
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, pixels, photometric=photometric, byteorder=byteorder)
+
+    with pytest.raises(ValueError, match=r"x\.tif.*a kind that Pillow can't read"):
         decode(str(path))
 
 

@@ -1,7 +1,11 @@
 """Every kind of image file gives the pixels it shows."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
+import tifffile
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 from skimage.transform import resize
@@ -19,6 +23,22 @@ def write(path, pixels, **options):
     """Write pixels, or an image, to a file."""
     image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
     image.save(path, **options)
+    return str(path)
+
+
+def write_gray_with_alpha(path, gray, alpha):
+    """Write a PNG of 16-bit gray with transparency, which Pillow can't."""
+    rows = np.stack([gray, alpha], axis=-1).astype(">u2")
+    size = struct.pack(">IIBBBBB", *gray.shape[::-1], 16, 4, 0, 0, 0)
+    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    chunks = [b"IHDR" + size, b"IDAT" + data, b"IEND"]
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(chunk) - 4) + chunk + zlib.crc32(chunk).to_bytes(4)
+            for chunk in chunks
+        )
+    )
     return str(path)
 
 
@@ -136,6 +156,33 @@ def test_32_bit_integers_become_floats(tmp_path):
     assert decode(path)[0].dtype == np.float32
 
 
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "uint32"])
+def test_integers_keep_their_sign(dtype, compression, tmp_path):
+    """Pillow has one mode for each width, and takes signed ones for unsigned."""
+    limits = np.iinfo(dtype)
+    integers = np.array([[limits.min, limits.max, 0], [1, 2, 3]], dtype=dtype)
+    path = str(tmp_path / "x.tif")
+    tifffile.imwrite(path, integers, photometric="minisblack", compression=compression)
+
+    pixels, _ = decode(path)
+    stretched, _ = decode(path, (4, 6), aspect="stretch")
+
+    assert_array_equal(pixels, integers.astype(np.float32))
+    assert_allclose(stretched[0, 0], np.float32(limits.min))
+    assert read_header(path) == ("float32", True, (2, 3))
+
+
+@pytest.mark.parametrize("pixels", [GRAY, DEEP])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_negatives_are_turned(pixels, compression, tmp_path):
+    """A TIFF may say that zero is white, with 8 bits and with 16."""
+    path = str(tmp_path / "x.tif")
+    tifffile.imwrite(path, pixels, photometric="miniswhite", compression=compression)
+
+    assert_array_equal(decode(path)[0], np.iinfo(pixels.dtype).max - pixels)
+
+
 def test_floats_do_not_become_integers(tmp_path):
     """Nothing says which float is white."""
     path = write(tmp_path / "x.tif", GRAY.astype(np.float32))
@@ -197,6 +244,28 @@ def test_gray_with_transparency_stays_gray(tmp_path):
 
     assert_array_equal(decode(path)[0], np.where(GRAY > 100, GRAY, 255))
     assert read_header(path).is_gray
+
+
+def test_16_bit_gray_with_transparency_stays_deep(tmp_path):
+    """Neither its bits nor its being gray get lost, as they do in Pillow."""
+    alpha = np.full_like(DEEP, 65535)
+    alpha[:5], alpha[5:10] = 0, 32768
+    path = write_gray_with_alpha(tmp_path / "x.png", DEEP, alpha)
+
+    pixels, _ = decode(path)
+
+    opacity = alpha / 65535
+    assert pixels.dtype == np.uint16
+    assert_array_equal(pixels, np.rint(DEEP * opacity + 65535 * (1 - opacity)))
+    assert decode(path, (4, 4), mode="rgb", dtype="uint8")[0].shape == (4, 4, 3)
+    assert read_header(path) == ("uint16", True, (20, 30))
+
+
+def test_transparent_gray_level_of_16_bits_shows_white(tmp_path):
+    """A PNG may name one gray level as transparent."""
+    path = write(tmp_path / "x.png", DEEP, transparency=int(DEEP[0, 0]))
+
+    assert_array_equal(decode(path)[0], np.where(DEEP[0, 0] == DEEP, 65535, DEEP))
 
 
 @pytest.mark.parametrize("name", ["x.gif", "x.png"])

@@ -91,6 +91,15 @@ def test_subsets_are_lazy(paths, pixels):
     assert images[2:5].bad_rows.size == 0
 
 
+@pytest.mark.parametrize("bad_rows", [[4, 1], (1, 4), np.array([1, 4, 4]), "mask"])
+def test_bad_rows_are_positions_or_a_mask(paths, bad_rows):
+    """Either way, what is kept are positions in increasing order."""
+    if isinstance(bad_rows, str):
+        bad_rows = np.isin(np.arange(10), [1, 4])
+
+    assert ImageFiles(paths, 8, bad_rows=bad_rows).bad_rows.tolist() == [1, 4]
+
+
 def test_splitters_take_files(paths, pixels):
     """Cross-validation and train_test_split index files like arrays."""
     images = ImageFiles(paths, (8, 8))
@@ -140,7 +149,9 @@ def test_broken_file_is_named(paths, n_jobs):
         Path(paths[row]).write_bytes(b"broken")
     images = ImageFiles(paths, (8, 8), n_jobs=n_jobs)
 
-    with pytest.raises(ValueError, match=r"3\.png.*begins with b'broken'"):
+    with pytest.raises(
+        ValueError, match=r"3\.png.*begins with b'broken'.*find_bad_images"
+    ):
         np.asarray(images)
 
     assert list(images.check_files()) == [3, 8]
@@ -177,17 +188,26 @@ def test_several_frames_warn_once(tmp_path):
         np.asarray(images[:1])
 
 
+def test_file_listed_twice_is_counted_once(tmp_path):
+    """The warning of several frames counts files, not how often they are read."""
+    frames = [Image.new("L", (8, 8), shade) for shade in (9, 99)]
+    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
+
+    with pytest.warns(UserWarning, match=r"first is used: 1 \('.*x\.gif'\)"):
+        np.asarray(ImageFiles([tmp_path / "x.gif"] * 3, (8, 8)))
+
+
 def test_cached_images_are_not_read_again(paths, pixels):
     """Another object for the same files finds them in memory."""
     np.asarray(ImageFiles(paths, (8, 8), cache="memory"))
     assert CACHE.n_bytes == pixels.nbytes
 
-    for path in paths:
-        status = Path(path).stat()
-        Path(path).write_bytes(bytes(status.st_size))
-        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    for group in CACHE._groups.values():
+        group.update(
+            {path: (stamp, 255 - kept) for path, (stamp, kept) in group.items()}
+        )
 
-    assert_array_equal(ImageFiles(paths[5:], (8, 8), cache="memory"), pixels[5:])
+    assert_array_equal(ImageFiles(paths[5:], (8, 8), cache="memory"), 255 - pixels[5:])
 
 
 def test_changed_file_is_read_again(paths, pixels):
@@ -201,6 +221,32 @@ def test_changed_file_is_read_again(paths, pixels):
     Path(paths[2]).unlink()
     with pytest.raises(ValueError, match=r"2\.png.*no such file"):
         images[2]
+
+
+def test_another_file_of_equal_size_and_date_is_read(tmp_path):
+    """A file that `cp -p`, rsync or an archive puts in the place of another is new."""
+    paths = [tmp_path / "red.bmp", tmp_path / "blue.bmp"]
+    for path in paths:
+        Image.new("RGB", (8, 8), path.stem).save(path)
+        os.utime(path, ns=(0, 0))
+    images = ImageFiles(paths[:1], (8, 8), cache="memory")
+    assert images[0][0, 0].tolist() == [255, 0, 0]
+
+    os.replace(paths[1], paths[0])
+
+    assert images[0][0, 0].tolist() == [0, 0, 255]
+
+
+def test_same_relative_path_in_another_folder_is_another_file(tmp_path, monkeypatch):
+    """The cache follows a change of the working directory."""
+    images = ImageFiles(["x.bmp"], (8, 8), cache="memory")
+    for color, pixel in {"red": [255, 0, 0], "blue": [0, 0, 255]}.items():
+        (tmp_path / color).mkdir()
+        monkeypatch.chdir(tmp_path / color)
+        Image.new("RGB", (8, 8), color).save("x.bmp")
+        os.utime("x.bmp", ns=(0, 0))
+
+        assert images[0][0, 0].tolist() == pixel
 
 
 def test_caller_may_change_what_was_read(paths, pixels):
@@ -233,7 +279,9 @@ def test_cache_stays_within_its_limit():
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"size": 8}, "two ints"),
+        ({"size": 0}, "two ints"),
+        ({"size": True}, "two ints"),
+        ({"size": (True, True)}, "two ints"),
         ({"size": (8, 0)}, "two ints"),
         ({"size": (8, 8, 3)}, "two ints"),
         ({"size": (8.0, 8)}, "two ints"),
@@ -241,6 +289,13 @@ def test_cache_stays_within_its_limit():
         ({"aspect": "fill"}, "expects aspect"),
         ({"dtype": "int64"}, "expects dtype"),
         ({"cache": "disk"}, "expects cache"),
+        ({"n_jobs": 0}, "expects n_jobs"),
+        ({"n_jobs": "x"}, "expects n_jobs"),
+        ({"bad_rows": [99]}, "expects bad_rows.* between 0 and 0.*99"),
+        ({"bad_rows": [-1]}, "expects bad_rows"),
+        ({"bad_rows": [0.5]}, "expects bad_rows"),
+        ({"bad_rows": [True, False]}, r"expects bad_rows.*mask of shape \(1,\)"),
+        ({"bad_rows": 0}, "expects bad_rows"),
     ],
 )
 def test_wrong_options_are_named(options, match):

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_files
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
 
-from sklcnn.images import load_image_folder
+from sklcnn.images import find_bad_images, load_image_folder
 from sklcnn.preprocessing import ReadImages
 
 
@@ -80,9 +82,9 @@ def test_other_files_are_left_out(folder):
     assert names(load_image_folder(folder), folder) == before
 
 
-@pytest.mark.parametrize("extensions", [".png", ["PNG"], ("png", ".gif")])
+@pytest.mark.parametrize("extensions", [".png", "*.png", ["PNG"], ("png", "*.gif")])
 def test_extensions_can_be_chosen(folder, extensions):
-    """With or without a dot, upper or lower case."""
+    """With or without a dot or a star, upper or lower case."""
     data = load_image_folder(folder, extensions=extensions)
 
     assert names(data, folder) == ["cat/1.png", "dog/1.png"]
@@ -138,6 +140,54 @@ def test_no_file_is_an_error_or_a_warning(folder, kind):
         data = load_image_folder(folder, on_error="warn")
 
     assert len(data.filenames) == 4
+
+
+@pytest.mark.parametrize("extension", ["png", "jpg", "tif", "gif", "webp"])
+def test_broken_images_can_be_left_out(folder, extension):
+    """One argument leaves out what can't be read, truncated images among it."""
+    pixels = np.random.default_rng(0).integers(0, 256, (99, 99, 3), dtype=np.uint8)
+    path = folder / "cat" / f"half.{extension}"
+    Image.fromarray(pixels).save(path)
+    os.truncate(path, path.stat().st_size * 2 // 3)
+    (folder / "dog" / "empty.png").touch()
+
+    with pytest.warns(UserWarning, match=r": 2, .*half.*empty.*left out") as told:
+        data = load_image_folder(folder, on_error="warn")
+
+    assert len(told) == 1
+    assert data.target.tolist() == ["cat", "cat", "dog", "dog"]
+    assert find_bad_images(data.filenames, min_size=1)[0].problem.startswith("const")
+    assert len(load_image_folder(folder).filenames) == 6
+
+
+def test_cross_validation_of_what_is_left(folder, tiny):
+    """No fold meets a broken file, so none of them scores nan."""
+    for name in ("cat", "dog"):
+        for number in range(3, 6):
+            Image.new("RGB", (8, 8), (40 * number,) * 3).save(
+                folder / name / f"{number}.png"
+            )
+        (folder / name / "broken.png").write_bytes(b"broken")
+    with pytest.warns(UserWarning, match=": 2, .*left out"):
+        X, y = load_image_folder(folder, return_X_y=True, on_error="warn")
+
+    scores = cross_val_score(make_pipeline(ReadImages(8), tiny), X, y, cv=2)
+
+    assert np.isfinite(scores).all()
+
+
+def test_arguments_may_be_positions(folder):
+    """The order of the arguments is kept, for those who leave out their names."""
+    X, y = load_image_folder(folder, True, ".png", "warn")
+
+    assert len(X) == len(y) == 2
+
+
+@pytest.mark.parametrize("extensions", [[None], (), "", [".png", "*"], b".png", [1]])
+def test_wrong_extensions_are_named(folder, extensions):
+    """What is no ending of a name is refused before the folder is listed."""
+    with pytest.raises(ValueError, match="extensions"):
+        load_image_folder(folder, extensions=extensions)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")

@@ -67,7 +67,7 @@ def test_same_file_twice_is_a_duplicate(tmp_path):
     assert len(find_bad_images([path, path])) == 1
 
 
-@pytest.mark.parametrize("options", [{"min_size": 0}, {"n_jobs": "2"}])
+@pytest.mark.parametrize("options", [{"min_size": 0}, {"n_jobs": "2"}, {"n_jobs": 0}])
 def test_wrong_options_are_named(options):
     """scikit-learn's own words for parameters out of range."""
     with pytest.raises(ValueError, match="parameter of find_bad_images must be"):

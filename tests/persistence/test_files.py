@@ -1,5 +1,6 @@
 """Estimators in files: they come back equal, or not at all."""
 
+import io
 import os
 import pickle
 import signal
@@ -26,7 +27,10 @@ from sklearn.model_selection import (
     RandomizedSearchCV,
     StratifiedKFold,
 )
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.tree import DecisionTreeClassifier
 from skorch.callbacks import EpochTimer
 from torch import nn
 
@@ -90,6 +94,10 @@ ESTIMATORS = {
         cv=StratifiedKFold(2),
         scoring=["accuracy", "f1_macro"],
         refit="accuracy",
+    ),
+    "adam": lambda: make_pipeline(small(), MLPClassifier(max_iter=2, random_state=0)),
+    "sgd": lambda: make_pipeline(
+        small(), MLPClassifier(solver="sgd", max_iter=2, random_state=0)
     ),
     "random": lambda: RandomizedSearchCV(
         small(), {"momentum": [0.5, 0.9]}, n_iter=2, cv=2, random_state=0
@@ -159,6 +167,24 @@ def test_results_of_a_search_come_back(noise, tmp_path):
 
     assert loaded.best_params_ == search.best_params_
     assert_equal(loaded.cv_results_, search.cv_results_)
+
+
+@pytest.mark.parametrize("convert", [str, os.fsencode])
+def test_paths_of_any_kind(convert, tmp_path):
+    """Strings and bytes name a file like a Path."""
+    path = convert(tmp_path / "model.skops")
+
+    dump(small(dropout=0.25), path)
+
+    assert load(path).dropout == 0.25
+
+
+def test_what_names_no_file_is_told():
+    """An open file, or one in memory, has no place where a file is replaced."""
+    with pytest.raises(TypeError, match=r"dump expects the name of a file.*BytesIO"):
+        dump(small(), io.BytesIO())
+    with pytest.raises(TypeError, match=r"load expects the name of a file.*int"):
+        load(3)
 
 
 def test_unfitted_estimator_comes_back(tmp_path):
@@ -287,6 +313,12 @@ REFUSED = {
     r"frozen \(in param_distributions.dropout\)": lambda: RandomizedSearchCV(
         small(), {"dropout": loguniform(0.1, 0.5)}
     ),
+    r"Outside are .* trees, forests": lambda: DecisionTreeClassifier().fit(
+        [[0], [1]], [0, 1]
+    ),
+    r"nearest neighbors \(but with algorithm='brute'\)": lambda: KNeighborsClassifier(
+        1, algorithm="kd_tree"
+    ).fit([[0], [1]], [0, 1]),
     r"this CNNClassifier: class_weight would not": lambda: small(
         class_weight={True: 1.0, False: 2.0}
     ),

@@ -7,8 +7,13 @@ import zipfile
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from skimage import filters, util
 from skimage import io as skimage_io
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.metrics import f1_score, make_scorer
+from sklearn.model_selection import TunedThresholdClassifierCV
 
 from sklcnn.persistence import dump, load
 from sklcnn.persistence._files import _seal
@@ -172,3 +177,45 @@ def test_all_public_filters_can_be_saved(tmp_path):
         loaded = load(tmp_path / "step.skops")
         assert loaded.function is step.function
         np.testing.assert_equal(loaded.get_params(), step.get_params())
+
+
+def test_temperature_comes_back(tiny, noise, tmp_path):
+    """Probabilities calibrated by a temperature are the same."""
+    pytest.importorskip("sklearn", minversion="1.8")
+    X, y = noise
+    model = CalibratedClassifierCV(tiny, method="temperature", cv=2).fit(X, y)
+    dump(model, tmp_path / "model.skops")
+
+    loaded = load(tmp_path / "model.skops")
+
+    assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize("scoring", ["balanced_accuracy", make_scorer(f1_score)])
+def test_tuned_threshold_comes_back(scoring, tiny, noise, tmp_path):
+    """A threshold on probabilities is the same, and how it was chosen."""
+    X, y = noise[0], noise[1] % 2
+    model = TunedThresholdClassifierCV(tiny, scoring=scoring, cv=2).fit(X, y)
+    dump(model, tmp_path / "model.skops")
+
+    loaded = load(tmp_path / "model.skops")
+
+    assert loaded.best_threshold_ == model.best_threshold_
+    assert_array_equal(loaded.predict(X), model.predict(X))
+    assert_array_equal(clone(loaded).fit(X, y).predict(X), model.predict(X))
+
+
+def test_scorer_of_a_stranger_is_refused(tiny, noise, tmp_path):
+    """What a trusted scorer would call has to be a metric."""
+    path = tmp_path / "model.skops"
+    model = TunedThresholdClassifierCV(tiny, cv=2).fit(noise[0], noise[1] % 2)
+    dump(model, path)
+
+    def change(schema):
+        scorer = schema["content"]["content"]["_curve_scorer"]["content"]["content"]
+        scorer["_score_func"] = name_function("posix", "system")
+
+    forge(path, change)
+
+    with pytest.raises(ValueError, match=r"posix.system \(in _curve_scorer._score_fu"):
+        load(path)

@@ -150,6 +150,24 @@ def test_size_of_the_files(tmp_path, dataset):
         ReadImages().fit(dataset[0])
 
 
+@pytest.mark.parametrize("size", [4, np.int64(4), [4, 4], np.array([4, 4])])
+def test_size_is_a_number_or_two(size, dataset):
+    """A number is height and width, as in `Resize`; a list or an array may hold two."""
+    reader = clone(ReadImages(size)).fit(dataset[0])
+
+    assert reader.size_ == (4, 4)
+    assert reader.transform(dataset[0]).shape == (20, 4, 4, 3)
+
+
+def test_images_stay_images_whatever_the_output(dataset, tiny):
+    """A pipeline that is told to give data frames works nevertheless."""
+    X, y = dataset
+    model = make_pipeline(ReadImages(8), tiny).set_output(transform="pandas")
+
+    assert isinstance(model[:1].fit_transform(X), ImageFiles)
+    assert model.fit(X, y).predict(X).shape == (20,)
+
+
 def damage(paths, rows=(2, 3, 5, 7)):
     """Cut files short, or empty them."""
     for row in rows:
@@ -162,7 +180,7 @@ def test_broken_file_is_an_error(dataset):
     X, y = dataset
     damage(X)
 
-    with pytest.raises(ValueError, match=r"02\.gif.*it is empty"):
+    with pytest.raises(ValueError, match=r"02\.gif.*it is empty.*find_bad_images"):
         make_pipeline(ReadImages((8, 8)), MeanClassifier()).fit(X, y)
 
 
@@ -243,7 +261,10 @@ def test_fitted_reader_pickles(dataset):
 @pytest.mark.parametrize(
     "options",
     [
-        {"size": 8},
+        {"size": 0},
+        {"size": True},
+        {"size": (True, True)},
+        {"size": np.array([4, 4, 4])},
         {"size": (8,)},
         {"size": (0, 8)},
         {"mode": "color"},
@@ -251,6 +272,8 @@ def test_fitted_reader_pickles(dataset):
         {"on_error": "ignore"},
         {"cache": True},
         {"n_jobs": 1.5},
+        {"n_jobs": 0},
+        {"n_jobs": "x"},
     ],
 )
 def test_wrong_options_are_named(options, dataset):
