@@ -192,6 +192,7 @@ class BaseCNN(
             dtype=dtype,
             autocast=(train_bfloat16, bfloat16),
             label_smoothing=self.label_smoothing,
+            compiled=self.compile,
             lr=self.learning_rate,
             optimizer=OPTIMIZERS[self.optimizer],
             callbacks=None if self.callbacks is None else list(self.callbacks),

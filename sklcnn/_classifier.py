@@ -96,6 +96,10 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
         Number format of training and prediction. "auto" trains in bfloat16 where the
         hardware multiplies it in silicon, and predicts in float32. Weights are float32
         but for "float64".
+    compile : bool, default=False
+        Whether to train through :func:`torch.compile`, on a GPU with CUDA graphs. It
+        takes up to a minute once, needs a compiler and rounds differently. Meant for
+        small networks on a GPU, where starting kernels takes longer than running them.
     n_jobs : int, default=None
         Number of CPU threads; None is 1 and -1 all cores. Another number rounds
         differently, which training magnifies: the network is another one.
@@ -194,6 +198,7 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
         tol=1e-4,
         device="auto",
         precision="auto",
+        compile=False,
         n_jobs=None,
         warm_start=False,
         callbacks=None,
@@ -226,6 +231,7 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
         self.tol = tol
         self.device = device
         self.precision = precision
+        self.compile = compile
         self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.callbacks = callbacks

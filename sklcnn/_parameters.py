@@ -38,6 +38,7 @@ CONSTRAINTS = {
     "tol": [Interval(Real, 0, None, closed="left")],
     "device": [str],
     "precision": [StrOptions({"auto", "float32", "bfloat16", "float64"})],
+    "compile": ["boolean"],
     "n_jobs": [
         Interval(Integral, None, -1, closed="right"),
         Interval(Integral, 1, None, closed="left"),

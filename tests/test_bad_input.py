@@ -255,6 +255,7 @@ PARAMETERS = {
     "tol": -1.0,
     "device": 0,
     "precision": "float16",
+    "compile": "yes",
     "n_jobs": 1.5,
     "warm_start": 2,
     "callbacks": "ProgressBar",

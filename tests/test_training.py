@@ -1,5 +1,7 @@
 """How the classifier trains: weights, epochs, schedules, seeds."""
 
+import pickle
+import shutil
 import warnings
 
 import numpy as np
@@ -263,6 +265,24 @@ def test_precisions(digits, precision):
     expected = np.float64 if precision == "float64" else np.float32
     assert model.decision_function(X).dtype == expected
     assert model.score(X[150:], y[150:]) > 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a compiler")
+@pytest.mark.filterwarnings("default")
+def test_compiled_training_is_the_same(digits):
+    """Up to rounding; and what is saved and predicted with is the network itself."""
+    X, y = digits
+    model = CNNClassifier(
+        conv_channels=(8,), max_epochs=2, precision="float64", random_state=0
+    )
+    expected = clone(model).fit(X, y).predict_proba(X)
+
+    compiled = model.set_params(compile=True).fit(X, y)
+
+    assert_allclose(compiled.predict_proba(X), expected, atol=1e-6)
+    loaded = pickle.loads(pickle.dumps(compiled))
+    assert_array_equal(loaded.predict_proba(X), compiled.predict_proba(X))
 
 
 def test_quiet_about_everything_normal(digits):

@@ -51,11 +51,22 @@ class Net(NeuralNetClassifier):
         Whether to compute in bfloat16 when training and when predicting.
     label_smoothing : float
         As in `torch.nn.CrossEntropyLoss`.
+    compiled : bool
+        Whether to train through `torch.compile`.
     **parameters : dict
         As in `skorch.NeuralNetClassifier`.
     """
 
-    def __init__(self, module, *, dtype, autocast, label_smoothing=0.0, **parameters):
+    def __init__(
+        self,
+        module,
+        *,
+        dtype,
+        autocast,
+        label_smoothing=0.0,
+        compiled=False,
+        **parameters,
+    ):
         super().__init__(
             module,
             criterion=nn.CrossEntropyLoss,
@@ -67,6 +78,14 @@ class Net(NeuralNetClassifier):
         self.dtype = dtype
         self.autocast = autocast
         self.label_smoothing = label_smoothing
+        self.compiled = compiled
+        self._forward = self._compile(module.forward) if compiled else None
+
+    def _compile(self, forward):
+        """Compile a network; on a GPU into graphs, which are started as one."""
+        on_gpu = torch.device(self.device).type == "cuda"
+        mode = "reduce-overhead" if on_gpu else "default"
+        return torch.compile(forward, mode=mode, dynamic=False)  # of two batch sizes
 
     @property
     def _default_callbacks(self):
@@ -74,8 +93,9 @@ class Net(NeuralNetClassifier):
 
     def infer(self, x, **fit_params):
         """Compute logits of images on the device."""
+        compiled = self.compiled and self.module_.training
         with self._number_format():
-            return self.module_(x)
+            return self._forward(x) if compiled else self.module_(x)
 
     def embed(self, x):
         """Compute embeddings of images on the device."""
