@@ -1,10 +1,11 @@
 """What random transforms bring: 1,000 images of Fashion-MNIST, none and fresh.
 
 Both classifiers of a seed see the same images in the same number of steps, and are
-tested on the 10,000 test images; the default network, and a small one of two
-convolutions and no hidden layer. About ten CPU minutes. The steps are the most accurate
-of seven sets on 10,000 other images of the training set; three of them had been tried
-on the test images before.
+tested on the 10,000 test images: once as the defaults are, and once with a constant
+weight decay of 5e-4, as is common, and a learning rate of 0.1. The automatic decay of
+the defaults is stronger; it does some of the work of random transforms. The steps are
+the most accurate of eleven sets on other images of the training set, with the defaults;
+four of them had been tried on the test images before. About thirteen CPU minutes.
 """
 
 import itertools
@@ -23,13 +24,13 @@ from tests.benchmarks._run import run_alone
 N_IMAGES = 1000
 STEPS = {
     "none": (),
-    "fresh": (RandomFlip(), RandomCrop(padding=2), RandomErasing(p=1.0)),
+    "fresh": (RandomFlip(), RandomCrop(padding=1), RandomErasing(p=1.0)),
 }
 
 
-NETWORKS = {
+SETTINGS = {
     "default": {},
-    "small": {"conv_channels": (16, 32), "hidden_units": ()},
+    "light decay": {"learning_rate": 0.1, "weight_decay": 5e-4},
 }
 
 
@@ -39,11 +40,11 @@ def add_options(parser):
     parser.add_argument("--seeds", type=int, default=3)
 
 
-def train_and_test(network, steps, data, *, seed, max_epochs):
+def train_and_test(parameters, steps, data, *, seed, max_epochs):
     """Train on some of the images; give accuracy and log loss of the test images."""
     X, y, X_test, y_test = data
     rows = np.random.default_rng(seed).permutation(len(X))[:N_IMAGES]
-    classifier = CNNClassifier(**network, max_epochs=max_epochs, random_state=seed)
+    classifier = CNNClassifier(**parameters, max_epochs=max_epochs, random_state=seed)
     model = make_pipeline(*steps, classifier).fit(X[rows], y[rows])
     probabilities = model.predict_proba(X_test)
     predicted = model.classes_[probabilities.argmax(axis=1)]
@@ -54,20 +55,20 @@ def run(options):
     """Train with and without random transforms."""
     max_epochs, n_seeds = (5, 1) if options.quick else (options.epochs, options.seeds)
     data = fashion_mnist(options.data)
-    texts = {"network": "<8", "seed": "<6", "transforms": "<10"}
+    texts = {"settings": "<11", "seed": "<6", "transforms": "<10"}
     columns = {**texts, "accuracy": ".4f", "log loss": ".4f", "CPU s": ".0f"}
     title = f"{N_IMAGES:,} images of Fashion-MNIST, {max_epochs} epochs"
     table = Table(title, columns, quick=options.quick)
-    for network, parameters in NETWORKS.items():
+    for setting, parameters in SETTINGS.items():
         results = {name: [] for name in STEPS}
         for seed, name in itertools.product(range(n_seeds), STEPS):
             known = {"seed": seed, "max_epochs": max_epochs}
             start = time.process_time()
             result = train_and_test(parameters, STEPS[name], data, **known)
             results[name].append((*result, time.process_time() - start))
-            table.add(network, str(seed), name, *results[name][-1])
+            table.add(setting, str(seed), name, *results[name][-1])
         for name, values in results.items():
-            table.add(network, "mean", name, *np.mean(values, axis=0))
+            table.add(setting, "mean", name, *np.mean(values, axis=0))
     return [table]
 
 
