@@ -44,10 +44,10 @@ def describe(value, within=()):
     TypeError
         If the value, or something in it, does not tell what it holds.
     """
+    if isinstance(value, np.generic):  # of which float64 is also a float
+        value = value.item()
     if isinstance(value, PLAIN):
         return value
-    if isinstance(value, np.generic):
-        return value.item()
     if id(value) in within:  # by how far out, which is alike in every process
         return "again", len(within) - within.index(id(value))
     again = functools.partial(describe, within=(*within, id(value)))
@@ -172,13 +172,10 @@ def _names_in(code):
 
 
 def _describe_object(value, again):
-    """Describe an object by its parameters, or by all that it holds."""
+    """Describe an object by all that it holds, learnt attributes included."""
     if not hasattr(value, "__dict__"):
         raise TypeError(f"{type(value).__name__} does not tell what it holds")
-    held = vars(value)
-    if hasattr(value, "get_params"):
-        held = value.get_params(deep=False)
-    return "object", again(type(value)), again(held)
+    return "object", again(type(value)), again(vars(value))
 
 
 def _name(thing):
