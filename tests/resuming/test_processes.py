@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 DRIVER = """
-import os, signal, sys, time
+import os, re, signal, sys, time
 from pathlib import Path
 import joblib
 import numpy as np
@@ -22,12 +22,14 @@ X, y = data.images[:200], data.target[:200]
 
 def make(folder):
     return CNNClassifier(
-        early_stopping=True, max_epochs=12, dropout=0.2, conv_channels=(8, 16),
-        hidden_units=(16,), random_state=0, checkpoint_dir=folder,
+        early_stopping=True, max_epochs=12, n_iter_no_change=12, dropout=0.2,
+        conv_channels=(8, 16), hidden_units=(16,), random_state=0,
+        checkpoint_dir=folder,
     )
 
 def fit(folder, result):
-    model = make(folder).fit(RandomRotation().fit_transform(X), y)
+    model = make(folder).set_params(max_epochs=60, n_iter_no_change=40)
+    model.fit(RandomRotation().fit_transform(X), y)
     history = [[r["train_loss"], r["valid_loss"]] for r in model.history_]
     weights = model.net_.module_.state_dict().values()
     weights = np.concatenate([tensor.double().numpy().ravel() for tensor in weights])
@@ -67,16 +69,21 @@ def kill(process):
 """
 
 KILLED_FITS = """
+def n_epochs_in(path):
+    return int(re.search(rb'"n_epochs": (\\d+)', path.read_bytes())[1])
+
+end(start(fit, None, "0"))
 begun = time.monotonic()
 end(start(fit, None, "0"))
-longest, n_killed = 0.25 * (time.monotonic() - begun), 0
-for pause in np.random.default_rng(0).uniform(0, longest, 20):
+longest, n_killed = time.monotonic() - begun, 0
+for pause in np.random.default_rng(0).uniform(0, 0.8 * longest, 20):
     process = start(fit, where / "folder", "1")
     time.sleep(pause)
-    n_killed += kill(process)
-    print(sorted(path.name[60:] for path in (where / "folder").glob("*")), flush=True)
+    was_killed, at_work = kill(process), list((where / "folder").glob("*running*"))
+    n_killed += bool(was_killed and at_work)
+    print(pause, was_killed, *map(n_epochs_in, at_work), flush=True)
 end(start(fit, where / "folder", "1"))
-assert n_killed > 3, n_killed
+assert n_killed > 2, n_killed
 """
 
 KILLED_SEARCHES = """
