@@ -1,19 +1,16 @@
 """What the classifier does behind its public methods."""
 
 import contextlib
-import math
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from tqdm.auto import tqdm
 
 from sklcnn._labels import check_weights
 from sklcnn._pickling import PlainStateMixin
-from sklcnn._pixels import working_range
-from sklcnn._sklearn import CallbackSupportMixin, begin_epoch, begin_fit, end_task
+from sklcnn._sklearn import CallbackSupportMixin
+from sklcnn._training import TrainingMixin
 from sklcnn._validation import (
     check_image_shape,
     check_images,
@@ -22,28 +19,14 @@ from sklcnn._validation import (
     warn_if_lost_in_float32,
     warn_if_out_of_range,
 )
-from sklcnn.network._batches import (
-    Batches,
-    TrainingBatches,
-    channel_statistics,
-    hold_on_device,
-    plain,
-)
+from sklcnn.network._batches import channel_statistics, plain
 from sklcnn.network._hardware import (
-    explained_memory_error,
     resolve_device,
     seeded,
-    torch_threads,
     trains_fast_in_bfloat16,
 )
 from sklcnn.network._modules import build_network
-from sklcnn.network._net import (
-    OPTIMIZERS,
-    EarlyStopping,
-    Net,
-    check_callback,
-    plan_learning_rates,
-)
+from sklcnn.network._net import OPTIMIZERS, Net, check_callback
 
 CONVNET_PARAMETERS = (
     "conv_channels",
@@ -66,18 +49,13 @@ FITTED = (
     "_seed",
 )
 
-PULL, MOST_DECAY = 0.2, 0.02
-"""What `weight_decay="auto"` times the sum of learning rates is, and its most."""
-
 PARTIAL_PULL = 5e-4
 """What `weight_decay="auto"` is in `partial_fit`, which knows no last step."""
-
-MIN_EPOCHS, MAX_EPOCHS, MIN_STEPS = 10, 100, 1000
-"""Between which epochs `max_epochs="auto"` makes this many steps."""
 
 
 class BaseCNN(
     PlainStateMixin,
+    TrainingMixin,
     CallbackSupportMixin,
     BaseEstimator,
 ):
@@ -138,17 +116,25 @@ class BaseCNN(
         )
         return given, total / total.max()
 
-    def _build(self, images, weights):
+    def _draw_seed(self):
+        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _build(self, images, weights, checkpoints=None):
         """Build the network for these images, and the net that trains it."""
         for parameter in ("conv_channels", "hidden_units"):
             check_sizes(
                 getattr(self, parameter), None, parameter, name=type(self).__name__
             )
-        self._pixel_range, mean, std = channel_statistics(
-            images, weights, self.image_shape_
+        statistics = checkpoints and checkpoints.statistics
+        if not statistics:
+            statistics = channel_statistics(images, weights, self.image_shape_)
+        if checkpoints is not None:
+            checkpoints.statistics = [np.asarray(part).tolist() for part in statistics]
+        self._pixel_range, mean, std = (
+            tuple(statistics[0]),
+            *map(np.array, statistics[1:]),
         )
         warn_if_lost_in_float32(mean, std, self.precision, name=type(self).__name__)
-        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._network = {
             "image_shape": self.image_shape_,
             "n_classes": len(self.classes_),
@@ -172,13 +158,16 @@ class BaseCNN(
         low, high = self._pixel_range
         self._pixel_range = min(low, found[0]), max(high, found[1])
 
-    def _make_net(self, module, device):
-        """Put a network on its device, in its number format, into a skorch net."""
+    def _number_formats(self, device):
+        """Tell the dtype of weights, and whether bfloat16 trains and predicts."""
         dtype = torch.float64 if self.precision == "float64" else torch.float32
         bfloat16 = self.precision == "bfloat16"
-        train_bfloat16 = bfloat16 or (
-            self.precision == "auto" and trains_fast_in_bfloat16(device)
-        )
+        in_silicon = self.precision == "auto" and trains_fast_in_bfloat16(device)
+        return dtype, (bfloat16 or in_silicon, bfloat16)
+
+    def _make_net(self, module, device):
+        """Put a network on its device, in its number format, into a skorch net."""
+        dtype, autocast = self._number_formats(device)
         module.to(device=device, dtype=dtype, memory_format=torch.channels_last)
         for callback in self.callbacks or ():
             check_callback(callback, name=type(self).__name__)
@@ -190,7 +179,7 @@ class BaseCNN(
             module,
             classes=range(self._network["n_classes"]),
             dtype=dtype,
-            autocast=(train_bfloat16, bfloat16),
+            autocast=autocast,
             label_smoothing=self.label_smoothing,
             compiled=self.compile,
             lr=self.learning_rate,
@@ -200,152 +189,3 @@ class BaseCNN(
             verbose=int(self.verbose),
             **optimizer,
         ).initialize()
-
-    def _make_batches(self, images, targets, weights, *, validate=False):
-        """Share the rows that have weight out to training and, maybe, validation."""
-        rows, valid_rows = np.flatnonzero(weights), None
-        if validate:
-            rows, valid_rows = self._split(rows, targets)
-        size = self.batch_size
-        if size == "auto":
-            size = int(np.clip(2 ** round(math.log2(len(rows) / 50)), 16, 128))
-        data = (images, targets, weights / weights[rows].mean())
-        options = {
-            "image_shape": self.image_shape_,
-            "batch_size": size,
-            "device": self.net_.device,
-            "dtype": self.net_.dtype,
-            "held": hold_on_device(images, self.image_shape_, self.net_.device),
-        }
-        train = TrainingBatches(
-            *data,
-            rows,
-            pixel_range=working_range(*self._pixel_range),
-            mixup=self.mixup,
-            cutmix=self.cutmix,
-            **options,
-        )
-        return train, Batches(*data, valid_rows, **options) if validate else None
-
-    def _split(self, rows, targets):
-        """Set rows aside for validation, the same share of every class."""
-        try:
-            return train_test_split(
-                rows,
-                test_size=self.validation_fraction,
-                stratify=self.classes_[targets[rows]],
-                random_state=self._seed,
-            )
-        except ValueError as error:
-            raise ValueError(
-                f"early_stopping=True can't set aside validation_fraction="
-                f"{self.validation_fraction} of {len(rows)} images: {error} Use "
-                "another validation_fraction, more images or early_stopping=False."
-            ) from error
-
-    def _fit(self, images, targets, weights, told):
-        """Train as the parameters say, and tell scikit-learn's callbacks of it."""
-        train, valid = self._make_batches(
-            images, targets, weights, validate=self.early_stopping
-        )
-        n_epochs = self.max_epochs
-        if n_epochs == "auto":
-            n_epochs = math.ceil(MIN_STEPS / len(train))
-            n_epochs = min(max(n_epochs, MIN_EPOCHS), MAX_EPOCHS)
-        rates = plan_learning_rates(
-            self.lr_schedule, self.learning_rate, int(n_epochs), len(train)
-        )
-        known = {"X": told[0], "y": told[1], "metadata": {"sample_weight": told[2]}}
-        root = begin_fit(self, n_epochs, **known)
-        self._train(
-            train,
-            valid,
-            rates,
-            pull=min(PULL / rates.sum(), MOST_DECAY),
-            begin_epoch=lambda: begin_epoch(root, self, **known),
-            end_epoch=lambda epoch: end_task(epoch, self, **known),
-        )
-        end_task(root, self, **known)
-
-    def _train(
-        self,
-        train,
-        valid,
-        learning_rates,
-        *,
-        pull,
-        begin_epoch=lambda: None,
-        end_epoch=lambda epoch: False,
-    ):
-        """Train, record every epoch, and keep the best weights if rows are set aside.
-
-        Parameters
-        ----------
-        train : TrainingBatches
-            Rows to train on.
-        valid : Batches or None
-            Rows to validate on.
-        learning_rates : ndarray of shape (n_epochs, n_steps)
-            The learning rate of every step.
-        pull : float
-            The weight decay where it is "auto".
-        begin_epoch, end_epoch : callable
-            Called around every epoch; a true value of the latter ends training.
-        """
-        net, first = self.net_, len(self.history_)
-        watch = EarlyStopping(self.n_iter_no_change, self.tol)
-        net.set_weight_decay(pull if self.weight_decay == "auto" else self.weight_decay)
-        net.notify("on_train_begin", X=None, y=None)
-        with (
-            self._all_or_nothing(),
-            tqdm(total=len(learning_rates), disable=not self.verbose) as progress,
-            torch_threads(self.n_jobs),
-            explained_memory_error(
-                f"training on batches of {train.batch_size} images. Use a smaller "
-                f"batch_size, such as {max(1, train.batch_size // 2)},"
-            ),
-        ):
-            for epoch, rates in enumerate(learning_rates, start=first):
-                task = begin_epoch()
-                record, stop = net.run_epoch(
-                    train,
-                    valid,
-                    epoch=epoch,
-                    seed=self._seed,
-                    learning_rates=rates,
-                )
-                self.history_.append(record)
-                self.n_iter_ = len(self.history_)
-                self.best_epoch_ = self.n_iter_ - 1
-                loss = record["train_loss"] + record.get("valid_loss", 0)
-                self._check_finite(math.isfinite(loss))
-                progress.set_postfix(_shown(record), refresh=False)
-                progress.update()
-                if valid is not None:
-                    stop |= watch.update(record["valid_loss"], net.module_)
-                if end_epoch(task) or stop:
-                    break
-            if valid is not None:
-                self.best_epoch_ = first + watch.best_epoch
-                net.module_.load_state_dict(watch.weights)
-            else:  # the last loss is that before the last step
-                self._check_finite(net.is_finite(train.first_images()))
-        net.notify("on_train_end", X=None, y=None)
-
-    def _check_finite(self, is_finite):
-        if not is_finite:
-            raise ValueError(
-                f"Training diverged: loss or outputs are not finite after "
-                f"{self.n_iter_} epochs. Use a smaller learning_rate than "
-                f"{self.learning_rate:g}, or look for extreme values in X."
-            )
-
-
-def _shown(record):
-    """Pick what a progress bar shows of an epoch."""
-    names = {
-        "train_loss": "loss",
-        "valid_loss": "valid loss",
-        "valid_accuracy": "accuracy",
-    }
-    return {names[key]: f"{record[key]:.4f}" for key in names if key in record}

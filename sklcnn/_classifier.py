@@ -103,6 +103,10 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
     n_jobs : int, default=None
         Number of CPU threads; None is 1 and -1 all cores. Another number rounds
         differently, which training magnifies: the network is another one.
+    checkpoint_dir : path-like, default=None
+        Folder in which `fit` keeps the state of training after its epochs. The same
+        `fit`, called again after it was killed, goes on from there, and one that was
+        finished is loaded: see Notes.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last call.
     callbacks : list of skorch callbacks, default=None
@@ -114,7 +118,7 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
         set aside. An int makes results on a CPU the same to the last bit; None draws a
         seed from numpy's global generator.
     verbose : int, default=0
-        1 shows a progress bar over the epochs.
+        1 shows a progress bar over the epochs, and how large `checkpoint_dir` is.
 
     Attributes
     ----------
@@ -147,6 +151,30 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
     Pickles hold the weights as numpy arrays, in float32 but for `precision="float64"`,
     and not the state of the optimizer: after loading, `partial_fit` starts with fresh
     momentum.
+
+    With `checkpoint_dir`, the state of a training lies under a hash of all that its
+    result depends on: parameters, the seed, images, labels, weights, kind of device and
+    versions. So any number of trainings, as those of a search, in any number of
+    processes and machines, share a folder. On a CPU, a training that was killed
+    and is called again gives the weights of one that was not, to the last bit. In
+    detail:
+
+    - `random_state` must be given: without, every call is another training.
+    - With ``lr_schedule="constant"`` and a number as `weight_decay`, a training with
+      more `max_epochs` goes on where one with fewer ended. With the other schedules,
+      and with ``weight_decay="auto"``, each epoch depends on how many there are.
+    - Nothing is written while less than 20 times as long as the last write took has
+      gone by since. A folder that can't be written to is an error as training begins,
+      and a warning later on; a damaged file is a warning that names it.
+    - Images in files are told by name, size and dates. Arrays are hashed, which takes
+      a second for some 1 GB; arrays that are read from disk are read once for that.
+    - Of a `network` of one's own, its code is part of the hash, and functions, classes
+      and plain values of its module that it uses. What it keeps must be in its
+      `state_dict`.
+    - What `callbacks` hold is not kept. With them, only finished trainings are; they
+      are called for epochs that are trained, and not for those that are loaded.
+    - `partial_fit`, and `fit` where it goes on by `warm_start`, use no checkpoints.
+    - :func:`sklcnn.persistence.clear_checkpoints` removes them.
 
     References
     ----------
@@ -200,6 +228,7 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
         precision="auto",
         compile=False,
         n_jobs=None,
+        checkpoint_dir=None,
         warm_start=False,
         callbacks=None,
         random_state=None,
@@ -233,6 +262,7 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
         self.precision = precision
         self.compile = compile
         self.n_jobs = n_jobs
+        self.checkpoint_dir = checkpoint_dir
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.random_state = random_state
@@ -265,6 +295,8 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
             not there, or training diverges.
         MemoryError
             If a GPU has no room for a batch.
+        OSError
+            If `checkpoint_dir` can't be written to.
         """
         with self._fitting(anew=not self.warm_start):
             reset = not self.__sklearn_is_fitted__()
@@ -274,13 +306,16 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
             if reset:
                 self.classes_ = find_classes(labels, given)
             targets = encode_labels(labels, self.classes_, given)
+            augmented, checkpoints = with_steps_of(X, images), None
             if reset:
-                self._build(images, weights)
+                self._draw_seed()
+                checkpoints = self._find_checkpoints(augmented, targets, weights)
+                self._build(images, weights, checkpoints)
             else:
                 self._widen_range(images, weights)
                 self._build_on()
-            images = with_steps_of(X, images)
-            self._fit(images, targets, weights, told=(X, y, sample_weight))
+            told = X, y, sample_weight
+            self._fit(augmented, targets, weights, told, checkpoints)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -312,6 +347,7 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
             )
             targets = encode_labels(labels, self.classes_, given)
             if first:
+                self._draw_seed()
                 self._build(images, weights)
             else:
                 self._widen_range(images, weights)

@@ -1,5 +1,6 @@
 """What the parameters of the classifier may be."""
 
+import os
 from numbers import Integral, Real
 
 from sklcnn._sklearn import Interval, StrOptions
@@ -44,6 +45,7 @@ CONSTRAINTS = {
         Interval(Integral, 1, None, closed="left"),
         None,
     ],
+    "checkpoint_dir": [str, os.PathLike, None],
     "warm_start": ["boolean"],
     "callbacks": [list, tuple, None],
     "random_state": ["random_state"],

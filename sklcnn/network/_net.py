@@ -271,6 +271,10 @@ class EarlyStopping:
         self.best_epoch = self.last_improvement = 0
         self.weights = None
 
+    def counters(self):
+        """Give all but the weights, as plain values."""
+        return {name: value for name, value in vars(self).items() if name != "weights"}
+
     def update(self, loss, module):
         """Take in the loss of an epoch; tell whether to stop."""
         if loss < self.best_loss:

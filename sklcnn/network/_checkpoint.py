@@ -1,0 +1,153 @@
+"""Files of all that a training needs to go on, which are whole or not there."""
+
+import hashlib
+import json
+import os
+import uuid
+
+import torch
+
+MAGIC = b"sklcnn checkpoint 1\n"
+"""How each file begins; then come a length, a header of JSON, numbers and a digest."""
+
+N_DIGEST = hashlib.sha256().digest_size
+
+
+class Checkpoint:
+    """The state of a training after some epochs.
+
+    Parameters
+    ----------
+    facts : dict
+        What JSON can hold; among it `n_epochs`, and whether training has `stopped`.
+    tensors : dict of {str: tensor}
+        The numbers, on the CPU.
+    path : Path or None
+        The file it was read from.
+    is_finished : bool
+        Whether nothing is left to train.
+    """
+
+    def __init__(self, facts, tensors, path=None, is_finished=False):
+        self.facts = facts
+        self.tensors = tensors
+        self.path = path
+        self.is_finished = is_finished
+
+    def part(self, name):
+        """Give the tensors whose names begin with a name, without it."""
+        start = f"{name}/"
+        return {
+            key.removeprefix(start): tensor
+            for key, tensor in self.tensors.items()
+            if key.startswith(start)
+        }
+
+
+def write_checkpoint(path, facts, tensors):
+    """Write a checkpoint to a file, which is replaced as a whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    facts : dict
+        What JSON can hold.
+    tensors : dict of {str: tensor}
+        The numbers, each of which is written with its strides: sums may be rounded
+        otherwise where it lies otherwise in memory.
+    """
+    layout, pieces = [], []
+    for name, tensor in tensors.items():
+        values = tensor.detach().cpu().contiguous()
+        piece = values.reshape(-1).view(torch.uint8).numpy()
+        shape, strides = list(tensor.shape), list(tensor.stride())
+        layout.append([name, str(tensor.dtype), shape, strides, piece.nbytes])
+        pieces.append(piece)
+    header = json.dumps({"facts": facts, "tensors": layout}).encode()
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        with open(partial, "xb") as file:
+            sha = hashlib.sha256()
+            for piece in (MAGIC, len(header).to_bytes(8, "big"), header, *pieces):
+                sha.update(piece)
+                file.write(piece)
+            file.write(sha.digest())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def read_checkpoint(path, address):
+    """Read a checkpoint from a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    address : str
+        The address that must be in it.
+
+    Returns
+    -------
+    checkpoint : Checkpoint
+
+    Raises
+    ------
+    ValueError
+        If the file is not as it was written, or belongs to another address.
+    """
+    content = path.read_bytes()
+    if not content.startswith(MAGIC):
+        raise ValueError("it is no checkpoint of this version")
+    if hashlib.sha256(content[:-N_DIGEST]).digest() != content[-N_DIGEST:]:
+        raise ValueError("it is damaged")
+    start = len(MAGIC) + 8
+    end = start + int.from_bytes(content[len(MAGIC) : start], "big")
+    header = json.loads(content[start:end])
+    if header["facts"]["address"] != address:
+        raise ValueError("it belongs to another training")
+    tensors = {}
+    for name, dtype, shape, strides, n_bytes in header["tensors"]:
+        values = torch.empty(shape, dtype=getattr(torch, dtype.removeprefix("torch.")))
+        if n_bytes:
+            piece = bytearray(content[end : end + n_bytes])
+            flat = torch.frombuffer(piece, dtype=torch.uint8)
+            values = flat.view(values.dtype).reshape(shape)
+        end += n_bytes
+        laid_out = torch.empty_strided(shape, strides, dtype=values.dtype)
+        tensors[name] = laid_out.copy_(values)
+    return Checkpoint(header["facts"], tensors, path)
+
+
+def take_tensors(net, watch):
+    """Take the numbers of a net, of its optimizer and of early stopping."""
+    tensors = {
+        f"network/{name}": value for name, value in net.module_.state_dict().items()
+    }
+    for number, state in net.optimizer_.state_dict()["state"].items():
+        for name, value in state.items():
+            if value is not None:
+                tensors[f"optimizer/{number}/{name}"] = value
+    if watch is not None and watch.weights is not None:
+        tensors |= {f"best/{name}": value for name, value in watch.weights.items()}
+    for name, value in tensors.items():
+        if not isinstance(value, torch.Tensor):
+            raise TypeError(f"{name} of the network is no tensor")
+    return tensors
+
+
+def put_tensors(checkpoint, net, watch):
+    """Put the numbers back where they were taken."""
+    net.module_.load_state_dict(checkpoint.part("network"))
+    state = net.optimizer_.state_dict()
+    state["state"] = {}
+    for key, value in checkpoint.part("optimizer").items():
+        number, _, name = key.partition("/")
+        state["state"].setdefault(int(number), {})[name] = value
+    net.optimizer_.load_state_dict(state)
+    if watch is not None:
+        watch.weights = checkpoint.part("best") or None

@@ -1,0 +1,107 @@
+"""Which trainings have a checkpoint in common, and which do not."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from skorch.callbacks import Callback
+
+from sklcnn.augmentation import RandomRotation
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"learning_rate": 0.04},
+        {
+            "network": lambda c, k: torch.nn.Sequential(
+                torch.nn.Flatten(), torch.nn.Linear(64, k)
+            )
+        },
+        {"conv_channels": (5,)},
+        {"random_state": 1},
+        {"max_epochs": 3},
+        {"precision": "float64"},
+        {"early_stopping": True},
+        {"mixup": 0.1},
+        {"class_weight": {0: 2.0}},
+        {"callbacks": [Callback()]},
+    ],
+    ids=lambda parameters: next(iter(parameters)),
+)
+def test_other_parameters_are_another_training(tiny, noise, folder, epochs, parameters):
+    """What changes the result is trained, not loaded."""
+    tiny.set_params(checkpoint_dir=folder).fit(*noise)
+    epochs.clear()
+
+    clone(tiny).set_params(**parameters).fit(*noise)
+
+    assert epochs[0] == 0
+
+
+def test_other_data_are_another_training(tiny, noise, folder, epochs):
+    """Other pixels, dtypes, labels, weights and transforms are trained on."""
+    X, y = noise
+    tiny.set_params(checkpoint_dir=folder)
+    changed = X.copy()
+    changed[7, 3, 2] ^= 1
+    turned = RandomRotation(degrees=5).fit_transform(X)
+    trainings = [
+        (X, y, None),
+        (changed, y, None),
+        (X.astype(np.float32), y, None),
+        (X[..., np.newaxis], y, None),
+        (X, y[::-1], None),
+        (X, y.astype(str), None),
+        (X, y, np.r_[2.0, np.ones(29)]),
+        (turned, y, None),
+        (RandomRotation(degrees=6).fit_transform(X), y, None),
+        (turned[::-1], y, None),
+    ]
+
+    for training in trainings:
+        clone(tiny).fit(*training)
+    assert len(epochs) == 2 * len(trainings)
+    X[0, 0, 0] ^= 1  # in place
+    clone(tiny).fit(X, y)
+    assert len(epochs) == 2 * len(trainings) + 2
+    X[0, 0, 0] ^= 1
+    for training in trainings:
+        clone(tiny).fit(*training)
+    assert len(epochs) == 2 * len(trainings) + 2
+
+
+def test_what_changes_nothing_is_not_trained_again(tiny, noise, folder, epochs):
+    """Messages, the folder's own name and how sizes are written down do not count."""
+    X, y = noise
+    tiny.set_params(checkpoint_dir=folder).fit(X, y)
+
+    tiny.set_params(
+        checkpoint_dir=str(folder), conv_channels=[4], n_jobs=1, device="cpu"
+    )
+    clone(tiny).fit(np.asfortranarray(X), y.tolist(), np.full(30, 2.0))
+
+    assert len(epochs) == 2
+
+
+def test_seed_must_be_given(tiny, noise, folder):
+    """Without `random_state` nothing can be found again, which a warning says."""
+    tiny.set_params(checkpoint_dir=folder, random_state=None)
+
+    with pytest.warns(UserWarning, match="of no use without random_state"):
+        tiny.fit(*noise)
+
+
+def test_network_that_hides_what_it_does_is_trained_without(tiny, noise, folder):
+    """A network with something in it that can't be described warns."""
+    rng = np.random.default_rng(0)
+
+    def network(n_channels, n_classes):
+        rng.random()
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, n_classes))
+
+    tiny.set_params(checkpoint_dir=folder, network=network)
+
+    with pytest.warns(UserWarning, match="Generator does not tell what it holds"):
+        tiny.fit(*noise)
+    assert not folder.exists()

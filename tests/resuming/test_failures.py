@@ -1,0 +1,77 @@
+"""Checkpoints that are damaged, and folders that take none."""
+
+import itertools
+import os
+
+import pytest
+from sklearn.base import clone
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "foreign", "moved"])
+def test_damaged_checkpoint_is_told_and_trained_again(
+    tiny, noise, folder, epochs, damage, assert_equal_models
+):
+    """A file that is not as it was written is named in a warning, and not used."""
+    tiny.set_params(checkpoint_dir=folder)
+    expected = clone(tiny).fit(*noise)
+    (path,) = folder.iterdir()
+    content = path.read_bytes()
+    if damage == "moved":
+        path.unlink()
+        clone(tiny).set_params(random_state=1).fit(*noise)
+        next(folder.iterdir()).rename(path)
+    else:
+        middle = len(content) // 2
+        flipped = bytes([content[middle] ^ 4])
+        path.write_bytes(
+            {
+                "flipped": content[:middle] + flipped + content[middle + 1 :],
+                "cut": content[:middle],
+                "empty": b"",
+                "foreign": b"PK" + content,
+            }[damage]
+        )
+    epochs.clear()
+
+    with pytest.warns(UserWarning, match=f"{path.name}' can't be used"):
+        again = clone(tiny).fit(*noise)
+
+    assert epochs == [0, 1]
+    assert_equal_models(again, expected)
+    clone(tiny).fit(*noise)
+    assert len(epochs) == 2
+
+
+def test_folder_that_is_none_is_an_error(tiny, noise, tmp_path):
+    """A folder that can't be made is told before training."""
+    (tmp_path / "file").write_text("")
+    tiny.set_params(checkpoint_dir=tmp_path / "file" / "checkpoints")
+
+    with pytest.raises(OSError, match=r"can't be written to.*Use another folder"):
+        tiny.fit(*noise)
+    assert not hasattr(tiny, "net_")
+
+
+def test_full_disk_ends_checkpoints_and_not_training(
+    tiny, noise, folder, epochs, monkeypatch, assert_equal_models
+):
+    """A write that fails midway is one warning; training ends as ever."""
+    n_written = itertools.count()
+
+    def fsync(number):
+        if next(n_written) > 1:
+            raise OSError(28, "No space left on device")
+
+    tiny.set_params(checkpoint_dir=folder, max_epochs=5)
+    expected = clone(tiny).set_params(checkpoint_dir=None).fit(*noise)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fsync)
+        with pytest.warns(UserWarning, match="No space left.*goes on without") as told:
+            actual = clone(tiny).fit(*noise)
+
+    assert len(told) == 1
+    assert_equal_models(actual, expected)
+    assert len(list(folder.iterdir())) == 1  # no partial files
+    epochs.clear()
+    assert_equal_models(clone(tiny).fit(*noise), expected)
+    assert epochs == [1, 2, 3, 4]
