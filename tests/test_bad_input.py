@@ -257,6 +257,7 @@ PARAMETERS = {
     "precision": "float16",
     "compile": "yes",
     "n_jobs": 1.5,
+    "checkpoint_dir": 3,
     "warm_start": 2,
     "callbacks": "ProgressBar",
     "random_state": "abc",
