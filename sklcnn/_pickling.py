@@ -1,5 +1,6 @@
 """Fitted networks as plain arrays, for pickle and everything that works like it."""
 
+import os
 import warnings
 
 import torch
@@ -26,6 +27,10 @@ class PlainStateMixin:
         net = state.pop("net_", None)
         if net is not None:
             state["_weights"] = pack_weights(net.module_, self._facts())
+        if isinstance(
+            state.get("checkpoint_dir"), os.PathLike
+        ):  # a type of each system
+            state["checkpoint_dir"] = os.fspath(state["checkpoint_dir"])
         return state
 
     def __setstate__(self, state):

@@ -11,6 +11,7 @@ from skorch.callbacks import Callback
 
 from sklcnn import CNNClassifier
 from sklcnn.augmentation import RandomErasing, RandomRotation
+from sklcnn.persistence import dump, load
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
@@ -128,6 +129,18 @@ def test_partial_fit_and_warm_start_write_nothing(tiny, noise, folder):
     tiny.partial_fit(*noise, classes=[0, 1, 2]).fit(*noise)
 
     assert not folder.exists()
+
+
+def test_saved_classifier_names_its_folder(tiny, noise, folder):
+    """A folder given as a path can be saved, and goes on to be used."""
+    tiny.set_params(checkpoint_dir=folder).fit(*noise)
+    dump(tiny, folder / "model.skops")
+
+    loaded = load(folder / "model.skops")
+
+    assert loaded.checkpoint_dir == str(folder)
+    assert tiny.checkpoint_dir is folder
+    assert_array_equal(loaded.predict_proba(noise[0]), tiny.predict_proba(noise[0]))
 
 
 def test_verbose_tells_the_size_of_the_folder(tiny, noise, folder, capsys):
