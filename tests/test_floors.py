@@ -58,6 +58,8 @@ FLOORS = [
     "persistence._trusted",
     "persistence._files",
     "persistence",
+    "parallel._dask",
+    "parallel",
     "",
 ]
 
