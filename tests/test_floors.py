@@ -59,6 +59,7 @@ FLOORS = [
     "persistence._files",
     "persistence",
     "parallel._dask",
+    "parallel._sharing",
     "parallel",
     "",
 ]

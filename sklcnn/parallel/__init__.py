@@ -1,5 +1,6 @@
-"""Searches over many processes and machines."""
+"""Searches and trainings over many processes and machines."""
 
 from sklcnn.parallel._dask import register_dask
+from sklcnn.parallel._sharing import ShareBatches
 
-__all__ = ["register_dask"]
+__all__ = ["ShareBatches", "register_dask"]
