@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import get_active_backend
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import GridSearchCV
 from torch import nn
 
@@ -15,6 +15,7 @@ from sklcnn import CNNClassifier
 from sklcnn.parallel import register_dask
 
 distributed = pytest.importorskip("distributed")
+dask_array = pytest.importorskip("dask.array")
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +96,22 @@ def test_data_named_beforehand_are_sent_as_tasks(client):
         found = Parallel()(delayed(np.sum)(data) for _ in range(2))
 
     assert found == [data.sum()] * 2
+
+
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
+def test_blocks_of_a_dask_array_are_predicted_alike(tiny, noise, scheduler):
+    """Probabilities of a Dask array, block by block, are those of the whole array."""
+    X, y = noise
+    model = tiny.fit(X, y)
+    blocks = dask_array.from_array(X, chunks=(7, -1, -1))
+
+    lazy = blocks.map_blocks(
+        model.predict_proba,
+        drop_axis=2,
+        chunks=(blocks.chunks[0], (3,)),
+        meta=np.empty((0, 0)),
+    )
+
+    assert lazy.shape == (30, 3)
+    found = lazy.compute(scheduler=scheduler)
+    assert_allclose(found, model.predict_proba(X), rtol=0, atol=1e-6)
