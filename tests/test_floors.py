@@ -65,6 +65,9 @@ FLOORS = [
     "persistence._trusted",
     "persistence._files",
     "persistence",
+    "parallel._dask",
+    "parallel._sharing",
+    "parallel",
     "",
 ]
 
