@@ -163,7 +163,7 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
     - With ``lr_schedule="constant"`` and a number as `weight_decay`, a training with
       more `max_epochs` goes on where one with fewer ended. With the other schedules,
       and with ``weight_decay="auto"``, each epoch depends on how many there are.
-    - Nothing is written while less than 20 times as long as the last write took has
+    - Nothing is written while less than 50 times as long as the last write took has
       gone by since. A folder that can't be written to is an error as training begins,
       and a warning later on; a damaged file is a warning that names it.
     - Images in files are told by name, size and dates. Arrays are hashed, which takes

@@ -121,8 +121,11 @@ class ResumingMixin:
 
     def _keep(self, checkpoints, watch, *, stopped, **when):
         """Write a checkpoint, where and when one is wanted."""
-        if checkpoints is None:
-            return
+        if checkpoints is not None:
+            checkpoints.save(lambda: self._state_of_training(watch, stopped), **when)
+
+    def _state_of_training(self, watch, stopped):
+        """Collect what the next epoch depends on, and what is known of those before."""
         group = self.net_.optimizer_.param_groups[0]
         facts = {
             "n_epochs": len(self.history_),
@@ -132,7 +135,7 @@ class ResumingMixin:
             "rates": {name: float(group[name]) for name in ("lr", "weight_decay")},
             "watch": watch.counters(),
         }
-        checkpoints.save(facts, lambda: take_tensors(self.net_, watch), **when)
+        return facts, take_tensors(self.net_, watch)
 
 
 def _plain(record):

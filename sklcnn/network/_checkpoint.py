@@ -136,7 +136,10 @@ def take_tensors(net, watch):
         tensors |= {f"best/{name}": value for name, value in watch.weights.items()}
     for name, value in tensors.items():
         if not isinstance(value, torch.Tensor):
-            raise TypeError(f"{name} of the network is no tensor")
+            raise TypeError(
+                f"checkpoint_dir can keep tensors only: {name!r} of the state_dict is "
+                f"of type {type(value).__name__}. Use checkpoint_dir=None."
+            )
     return tensors
 
 

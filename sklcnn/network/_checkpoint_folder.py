@@ -13,7 +13,7 @@ from sklcnn.network._checkpoint import read_checkpoint, write_checkpoint
 NAME = re.compile(r"[0-9a-f]{64}-(running|\d+)\.checkpoint(\.[0-9a-f]+\.partial)?")
 """What this module calls its files."""
 
-PAUSE = 20
+PAUSE = 50
 """How many times as long as a write took at least goes by until the next one."""
 
 ABANDONED = 3600
@@ -57,15 +57,13 @@ class Checkpoints:
         """Whether nothing is left to train."""
         return self.found is not None and self.found.is_finished
 
-    def save(self, facts, tensors, *, at_end=False, is_finished=False, must=False):
+    def save(self, state, *, at_end=False, is_finished=False, must=False):
         """Write a checkpoint, unless the last write was just now for what it costs.
 
         Parameters
         ----------
-        facts : dict
-            As in `Checkpoint`.
-        tensors : callable
-            Gives the tensors, if they are asked for.
+        state : callable
+            Gives facts and tensors as in `Checkpoint`, where they are asked for.
         at_end : bool, default=False
             Whether there won't be another chance to write.
         is_finished : bool, default=False
@@ -84,13 +82,14 @@ class Checkpoints:
             return
         if not must and not at_end and start < self._due:
             return
+        facts, tensors = state()
         end = f"{facts['n_epochs']:06d}" if is_finished else "running"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_checkpoint(
                 self._path(end),
                 facts | {"address": self.address, "statistics": self.statistics},
-                tensors(),
+                tensors,
             )
             if is_finished:
                 self._path("running").unlink(missing_ok=True)
