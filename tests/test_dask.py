@@ -98,8 +98,7 @@ def test_data_named_beforehand_are_sent_as_tasks(client):
     assert found == [data.sum()] * 2
 
 
-@pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
-def test_blocks_of_a_dask_array_are_predicted_alike(tiny, noise, scheduler):
+def test_blocks_of_a_dask_array_are_predicted_alike(client, tiny, noise):
     """Probabilities of a Dask array, block by block, are those of the whole array."""
     X, y = noise
     model = tiny.fit(X, y)
@@ -113,5 +112,4 @@ def test_blocks_of_a_dask_array_are_predicted_alike(tiny, noise, scheduler):
     )
 
     assert lazy.shape == (30, 3)
-    found = lazy.compute(scheduler=scheduler)
-    assert_allclose(found, model.predict_proba(X), rtol=0, atol=1e-6)
+    assert_allclose(lazy.compute(), model.predict_proba(X), rtol=0, atol=1e-6)
