@@ -129,6 +129,7 @@ def _is_number(text):
 
 
 def check_kind(X, name):
+    """Check that the dtype of an array, or of lazy images, can be that of pixels."""
     if X.dtype.kind in "US":
         raise ValueError(_strings(X.flat[0] if X.size else "", name))
     kinds = "biuf" if is_lazy(X) else "biufcO"  # scikit-learn refuses c, and tries O

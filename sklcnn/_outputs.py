@@ -1,5 +1,6 @@
 """What a fitted network is asked for."""
 
+import itertools
 import math
 
 import numpy as np
@@ -118,8 +119,6 @@ class OutputsMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def _forward(self, X, function):
         """Apply a method of the net to images, in batches of one fixed size."""
         images = self._check_images(X, reset=False)
-        found = pixel_extremes(images, self.image_shape_)
-        warn_if_out_of_range(found, self._pixel_range, name=type(self).__name__)
         net = self.net_
         net.module_.eval()
         # the size depends on the shape of an image alone: see padded_batches
@@ -130,10 +129,17 @@ class OutputsMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             torch_threads(self.n_jobs),
             explained_memory_error(f"predicting on batches of {size} images. Use"),
         ):
+            batches = padded_batches(
+                images, size, image_shape=self.image_shape_, device=net.device
+            )
+            first, n_rows = next(batches)
+            # of images that are read by batches, those that are there tell the range
+            is_array = isinstance(images, np.ndarray)
+            seen = images if is_array else first[:n_rows].cpu().numpy()
+            found = pixel_extremes(seen)
+            warn_if_out_of_range(found, self._pixel_range, name=type(self).__name__)
             outputs = [
                 function(net, batch)[:n_rows].to("cpu", net.dtype)
-                for batch, n_rows in padded_batches(
-                    images, size, image_shape=self.image_shape_, device=net.device
-                )
+                for batch, n_rows in itertools.chain([(first, n_rows)], batches)
             ]
         return torch.cat(outputs).numpy()

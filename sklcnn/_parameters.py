@@ -3,7 +3,7 @@
 import os
 from numbers import Integral, Real
 
-from sklcnn._sklearn import Interval, StrOptions
+from sklcnn._sklearn import N_JOBS, Interval, StrOptions
 from sklcnn.network._net import LR_SCHEDULES, OPTIMIZERS
 
 CONSTRAINTS = {
@@ -40,11 +40,7 @@ CONSTRAINTS = {
     "device": [str],
     "precision": [StrOptions({"auto", "float32", "bfloat16", "float64"})],
     "compile": ["boolean"],
-    "n_jobs": [
-        Interval(Integral, None, -1, closed="right"),
-        Interval(Integral, 1, None, closed="left"),
-        None,
-    ],
+    "n_jobs": N_JOBS,
     "checkpoint_dir": [str, os.PathLike, None],
     "warm_start": ["boolean"],
     "callbacks": [list, tuple, None],

@@ -2,13 +2,12 @@
 
 import warnings
 
-import joblib
 from tqdm.auto import tqdm
 
 from sklcnn.network._address import address_of, describe_device
 from sklcnn.network._checkpoint import put_tensors, take_tensors
 from sklcnn.network._checkpoint_folder import Checkpoints
-from sklcnn.network._hardware import resolve_device
+from sklcnn.network._hardware import count_threads, resolve_device
 
 TOLD_OTHERWISE = {
     "checkpoint_dir",
@@ -62,7 +61,6 @@ class ResumingMixin:
     def _facts_of_training(self, targets):
         """Collect what the result depends on, but for images and weights."""
         device = resolve_device(self.device, name=type(self).__name__)
-        n_threads = 1 if self.n_jobs is None else joblib.effective_n_jobs(self.n_jobs)
         parameters = self.get_params(deep=False)
         return {
             "type": type(self),
@@ -75,7 +73,7 @@ class ResumingMixin:
             "classes": self.classes_,
             "targets": targets,
             "device": describe_device(device),
-            "n_threads": n_threads,
+            "n_threads": count_threads(self.n_jobs),
             "formats": self._number_formats(device),
         }
 

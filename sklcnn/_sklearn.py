@@ -1,5 +1,7 @@
 """The only door to scikit-learn's private helpers, whatever its version."""
 
+from numbers import Integral
+
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._param_validation import (
     Interval,
@@ -17,6 +19,13 @@ except ImportError:  # scikit-learn before 1.9 has no callbacks
     class CallbackSupportMixin:
         """Stand-in where scikit-learn has no callbacks."""
 
+
+N_JOBS = [
+    Interval(Integral, None, -1, closed="right"),
+    Interval(Integral, 1, None, closed="left"),
+    None,
+]
+"""What a number of threads or processes may be, in words that scikit-learn checks."""
 
 check_partial_fit_first_call = _check_partial_fit_first_call
 check_feature_names = _check_feature_names
@@ -53,6 +62,7 @@ def end_task(task, estimator, **known):
 
 
 __all__ = [
+    "N_JOBS",
     "CallbackSupportMixin",
     "Interval",
     "Options",

@@ -11,6 +11,8 @@ ROOT = Path(sklcnn.__file__).parent
 
 FLOORS = [
     "_sklearn",
+    "_steps",
+    "_writing",
     "_pixels",
     "_tensors",
     "_arrays",

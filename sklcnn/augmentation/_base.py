@@ -4,11 +4,12 @@ from abc import ABC, abstractmethod
 from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._pixels import pixel_scale
 from sklcnn._sklearn import Interval, fit_context
+from sklcnn._steps import ImageStepMixin
 from sklcnn._validation import check_image_shape, check_images
 from sklcnn.images import AugmentedImages
 
@@ -33,7 +34,7 @@ class Pair(Interval):
         return f"a pair (low, high), with low at most high, each {super().__str__()}"
 
 
-class BaseAugmentation(TransformerMixin, BaseEstimator, ABC):
+class BaseAugmentation(ImageStepMixin, BaseEstimator, ABC):
     """Base of the random transforms.
 
     A subclass gives `_draw`. The numbers it draws come from the `random` it is given
@@ -128,21 +129,6 @@ class BaseAugmentation(TransformerMixin, BaseEstimator, ABC):
                 images.shape, (*self.image_shape_, 1)[:3], name=type(self).__name__
             )
         return X if isinstance(X, AugmentedImages) else images
-
-    def set_output(self, *, transform=None):
-        """Do nothing: images stay images, whatever a Pipeline's output is set to.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"}, default=None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            The transform.
-        """
-        return self
 
     def _remember(self, X):
         """Check everything, and keep what later images are compared with."""

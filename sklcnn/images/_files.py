@@ -11,7 +11,6 @@ import numpy as np
 from joblib import effective_n_jobs
 from joblib.parallel import ThreadingBackend
 
-from sklcnn._sklearn import Interval
 from sklcnn.images._cache import CACHE
 from sklcnn.images._decode import cause_of, decode
 from sklcnn.images._lazy import LazyImages
@@ -24,13 +23,6 @@ MEND = (
 
 N_NAMED = 3
 """How many files a warning names before it only counts."""
-
-N_JOBS = [
-    Interval(Integral, None, -1, closed="right"),
-    Interval(Integral, 1, None, closed="left"),
-    None,
-]
-"""What a number of threads may be, in words that scikit-learn checks."""
 
 ROWS_AT_ONCE = 256
 """How many files a thread is given at a time, where there are many."""

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklcnn._sklearn import Interval, validate_params
+from sklcnn._sklearn import N_JOBS, Interval, validate_params
 from sklcnn.images._decode import cause_of, decode
-from sklcnn.images._files import N_JOBS, check_paths, in_threads
+from sklcnn.images._files import check_paths, in_threads
 
 
 class BadImage(NamedTuple):

@@ -20,9 +20,6 @@ PIXELS_READ = 2**20
 LAZY_ROWS_SUMMED_UP = 4096
 """How many lazy images tell the mean and standard deviation of all."""
 
-LAZY_ROWS_COMPARED = 16
-"""How many lazy images tell whether all have the range of those in training."""
-
 SHARE_OF_GPU_HELD = 0.4
 """Share of the free memory of a GPU that training images may take up for good."""
 
@@ -275,19 +272,10 @@ def padded_batches(images, size, *, image_shape, device):
         yield to_device(batch, device), n_rows
 
 
-def pixel_extremes(images, image_shape):
-    """Find the least and the greatest pixel, of lazy images among the first few only.
-
-    Returns
-    -------
-    pixel_range : tuple of two floats
-        After `pixel_scale`.
-    """
-    if not isinstance(images, np.ndarray):
-        first = np.arange(min(images.shape[0], LAZY_ROWS_COMPARED))
-        images = read(images, first, image_shape)
-    scale = pixel_scale(images.dtype)
-    return float(images.min()) * scale, float(images.max()) * scale
+def pixel_extremes(pixels):
+    """Find the least and the greatest pixel of an array, after `pixel_scale`."""
+    scale = pixel_scale(pixels.dtype)
+    return float(pixels.min()) * scale, float(pixels.max()) * scale
 
 
 def channel_statistics(images, weights, image_shape):

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-import os
 import uuid
 
 import torch
+
+from sklcnn._writing import write_whole
 
 MAGIC = b"sklcnn checkpoint 1\n"
 """How each file begins; then come a length, a header of JSON, numbers and a digest."""
@@ -66,19 +67,11 @@ def write_checkpoint(path, facts, tensors):
         pieces.append(piece)
     header = json.dumps({"facts": facts, "tensors": layout}).encode()
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
-    try:
-        with open(partial, "xb") as file:
-            sha = hashlib.sha256()
-            for piece in (MAGIC, len(header).to_bytes(8, "big"), header, *pieces):
-                sha.update(piece)
-                file.write(piece)
-            file.write(sha.digest())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    pieces = [MAGIC, len(header).to_bytes(8, "big"), header, *pieces]
+    sha = hashlib.sha256()
+    for piece in pieces:
+        sha.update(piece)
+    write_whole(path, [*pieces, sha.digest()], partial)
 
 
 def read_checkpoint(path, address):

@@ -76,6 +76,11 @@ def trains_fast_in_bfloat16(device):
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
 
+def count_threads(n_jobs):
+    """Tell how many CPU threads are meant: None is one, -1 all cores."""
+    return 1 if n_jobs is None else joblib.effective_n_jobs(n_jobs)
+
+
 @contextlib.contextmanager
 def torch_threads(n_jobs):
     """Let torch use some CPU threads, -1 being all cores and None one.
@@ -88,7 +93,7 @@ def torch_threads(n_jobs):
             _THREADS.n_before = torch.get_num_threads()
         _THREADS.n_users += 1
         before = _THREADS.n_before
-    torch.set_num_threads(1 if n_jobs is None else joblib.effective_n_jobs(n_jobs))
+    torch.set_num_threads(count_threads(n_jobs))
     try:
         yield
     finally:

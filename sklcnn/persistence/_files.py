@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sklearn.base import BaseEstimator
 
+from sklcnn._writing import write_whole
 from sklcnn.persistence._trusted import find_untrusted, read_schema
 
 MARK = b"sklcnn 1 sha256="
@@ -320,15 +321,7 @@ def _replace(path, data):
     """Write a file in one step: it is there in full, or as it was before."""
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_whole(target, [data], temporary)
 
 
 def _explain(error):

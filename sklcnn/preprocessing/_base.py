@@ -3,30 +3,25 @@
 import copy
 import math
 import warnings
-from numbers import Integral
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._arrays import is_lazy
-from sklcnn._sklearn import Interval, fit_context
+from sklcnn._sklearn import fit_context
+from sklcnn._steps import ImageStepMixin
 from sklcnn._validation import check_images, resolve_image_shape
 from sklcnn.images._mapped import MappedImages, read_rows
 from sklcnn.preprocessing._mixed import images_of_mixed_sizes
 
-N_JOBS = [
-    Interval(Integral, None, -1, closed="right"),
-    Interval(Integral, 1, None, closed="left"),
-    None,
-]
 PARTS_PER_JOB = 4
 READ_AT_ONCE = 256
 
 
-class BasePreprocessing(TransformerMixin, BaseEstimator):
+class BasePreprocessing(ImageStepMixin, BaseEstimator):
     """A step that changes each image by itself, without chance.
 
     A subclass gives `_apply_to_image`, or `_apply` where a whole batch is quicker. Both
@@ -101,21 +96,6 @@ class BasePreprocessing(TransformerMixin, BaseEstimator):
         """
         X = without_draws(X, self)
         return self.fit(X, y).transform(X)
-
-    def set_output(self, *, transform=None):
-        """Do nothing: images stay images, whatever a Pipeline's output is set to.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"}, default=None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            The step.
-        """
-        return self
 
     def _apply(self, images):
         """Change a batch of images."""

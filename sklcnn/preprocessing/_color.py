@@ -5,9 +5,8 @@ from numbers import Integral, Real
 import numpy as np
 from skimage import color, exposure
 
-from sklcnn._sklearn import Interval, StrOptions
+from sklcnn._sklearn import N_JOBS, Interval, StrOptions
 from sklcnn.preprocessing._base import (
-    N_JOBS,
     BasePreprocessing,
     as_float,
     restore_dtype,

@@ -7,9 +7,8 @@ from scipy import ndimage
 from skimage import restoration
 
 from sklcnn._pixels import pixel_scale
-from sklcnn._sklearn import Interval, StrOptions
+from sklcnn._sklearn import N_JOBS, Interval, StrOptions
 from sklcnn.preprocessing._base import (
-    N_JOBS,
     BasePreprocessing,
     as_float,
     restore_dtype,

@@ -4,7 +4,8 @@ import inspect
 
 import numpy as np
 
-from sklcnn.preprocessing._base import N_JOBS, BasePreprocessing
+from sklcnn._sklearn import N_JOBS
+from sklcnn.preprocessing._base import BasePreprocessing
 
 
 class ImageFunction(BasePreprocessing):

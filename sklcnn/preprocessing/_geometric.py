@@ -5,9 +5,8 @@ from numbers import Integral, Real
 import numpy as np
 from skimage import transform
 
-from sklcnn._sklearn import Interval, Options, StrOptions
+from sklcnn._sklearn import N_JOBS, Interval, Options, StrOptions
 from sklcnn.preprocessing._base import (
-    N_JOBS,
     BasePreprocessing,
     as_float,
     check_fill_value,

@@ -4,14 +4,14 @@ import warnings
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sklcnn._sklearn import StrOptions, fit_context
+from sklcnn._sklearn import N_JOBS, StrOptions, fit_context
+from sklcnn._steps import ImageStepMixin
 from sklcnn.images._decode import cause_of, read_header
 from sklcnn.images._files import (
     MEND,
-    N_JOBS,
     ImageFiles,
     check_paths,
     check_size,
@@ -19,7 +19,7 @@ from sklcnn.images._files import (
 )
 
 
-class ReadImages(TransformerMixin, BaseEstimator):
+class ReadImages(ImageStepMixin, BaseEstimator):
     """Read image files: paths in, images out.
 
     The first step of a pipeline for images in files. What comes out is read when it is
@@ -179,21 +179,6 @@ class ReadImages(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return self._images(check_paths(X, name=type(self).__name__))
-
-    def set_output(self, *, transform=None):
-        """Do nothing: images stay images, whatever a Pipeline's output is set to.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"}, default=None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            The transformer.
-        """
-        return self
 
     def _fit_headers(self, paths):
         """Learn from the headers, and give the problems of those that can't be read."""
