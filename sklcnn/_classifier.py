@@ -9,6 +9,7 @@ from sklcnn._outputs import OutputsMixin
 from sklcnn._parameters import CONSTRAINTS
 from sklcnn._sklearn import check_partial_fit_first_call, fit_context
 from sklcnn.network._batches import with_steps_of
+from sklcnn.network._hardware import release_memory
 
 
 class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
@@ -91,7 +92,8 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
     tol : float, default=1e-4
         By how much the validation loss must fall to count as an improvement.
     device : str, default="auto"
-        "cpu", "cuda", "cuda:<index>" or "auto", which is CUDA where there is one.
+        "cpu", "cuda", "cuda:<index>" or "auto", which is CUDA where there is one. Where
+        there are several, "auto" gives the workers of joblib and Dask one each in turn.
     precision : {"auto", "float32", "bfloat16", "float64"}, default="auto"
         Number format of training and prediction. "auto" trains in bfloat16 where the
         hardware multiplies it in silicon, and predicts in float32. Weights are float32
@@ -151,6 +153,11 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
     Pickles hold the weights as numpy arrays, in float32 but for `precision="float64"`,
     and not the state of the optimizer: after loading, `partial_fit` starts with fresh
     momentum.
+
+    Where a GPU runs out of memory, training batches go through the network in 2 parts,
+    or 4 and so on, whose gradients are summed: the same step to rounding, but that
+    batch normalization sees one part at a time and its running statistics also count
+    the batch that failed.
 
     With `checkpoint_dir`, the state of a training lies under a hash of all that its
     result depends on: parameters, the seed, images, labels, weights, kind of device and
@@ -294,7 +301,9 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
             If the images, labels, weights or parameters are not valid, the device is
             not there, or training diverges.
         MemoryError
-            If a GPU has no room for a batch.
+            If a GPU has no room even for a single image of a batch: where it only has
+            none for all of them at once, they go through the network in parts, and a
+            warning says so.
         OSError
             If `checkpoint_dir` can't be written to.
         """
@@ -316,6 +325,7 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
                 self._build_on()
             told = X, y, sample_weight
             self._fit(augmented, targets, weights, told, checkpoints)
+            release_memory(self.net_.device)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)

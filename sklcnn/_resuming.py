@@ -115,6 +115,7 @@ class ResumingMixin:
         self.net_.history.extend(facts["log"])
         for group in self.net_.optimizer_.param_groups:
             group.update(facts["rates"])
+        self.net_.n_parts = facts["n_parts"]
         self._record(facts["history"])
 
     def _keep(self, checkpoints, watch, *, stopped, **when):
@@ -127,6 +128,7 @@ class ResumingMixin:
         group = self.net_.optimizer_.param_groups[0]
         facts = {
             "n_epochs": len(self.history_),
+            "n_parts": self.net_.n_parts,
             "stopped": bool(stopped),
             "history": self.history_,
             "log": [_plain(record) for record in self.net_.history],

@@ -379,6 +379,7 @@ def test_divergence_in_the_last_step_is_an_error():
     assert not model.__sklearn_is_fitted__()
 
 
+@pytest.mark.filterwarnings("ignore:The GPU ran out of memory")  # with halved batches
 def test_out_of_memory_names_the_batch_size(tiny, monkeypatch):
     """A GPU without room for a batch says which batch was tried."""
 

@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from sklcnn import CNNClassifier
+from sklcnn.network._hardware import number_of_worker
 from sklcnn.parallel import register_dask
 
 distributed = pytest.importorskip("distributed")
@@ -71,6 +72,18 @@ def test_search_ends_though_workers_are_killed(
         if not name.endswith("_time"):
             assert_array_equal(actual[name], expected[name])
     assert len(list(tmp_path.iterdir())) >= 3 * n_candidates + len(fatal)
+
+
+def test_workers_have_numbers(client):
+    """Each worker process has its own, from 0, and the client has none."""
+    client.wait_for_workers(2)
+    numbers = [
+        client.submit(number_of_worker, workers=[address], pure=False).result()
+        for address in client.scheduler_info()["workers"]
+    ]
+
+    assert sorted(numbers) == [0, 1]
+    assert number_of_worker() is None
 
 
 def test_calls_within_calls_go_to_the_cluster(client):

@@ -42,6 +42,19 @@ class Batch(tuple):
         batch.share = share
         return batch
 
+    def split(self, n_parts):
+        """Cut the rows into parts of nearly one size, each with what belongs to it."""
+        if n_parts == 1:
+            return [self]
+        columns = [column.tensor_split(n_parts) for column in (*self, self.weights)]
+        partners = [None] * n_parts
+        if self.partners is not None:
+            pairs = [column.tensor_split(n_parts) for column in self.partners]
+            partners = zip(*pairs, strict=True)
+        return [
+            Batch(*part, self.share) for part in zip(*columns, partners, strict=True)
+        ]
+
 
 class Batches:
     """The rows of images that one training or validation pass reads.

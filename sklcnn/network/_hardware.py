@@ -1,6 +1,8 @@
 """Devices, number formats and threads: what the hardware at hand is good for."""
 
 import contextlib
+import multiprocessing
+import sys
 import threading
 
 import joblib
@@ -35,7 +37,8 @@ def resolve_device(device, *, name):
     Returns
     -------
     device : str
-        "cpu", "cuda" or "cuda:<index>".
+        "cpu", "cuda" or "cuda:<index>". "auto" shares several GPUs out among the
+        workers of joblib and Dask.
 
     Raises
     ------
@@ -43,7 +46,10 @@ def resolve_device(device, *, name):
         If there is no such device.
     """
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        if not torch.cuda.is_available():
+            return "cpu"
+        worker, n_devices = number_of_worker(), torch.cuda.device_count()
+        return "cuda" if worker is None else f"cuda:{worker % n_devices}"
     kind, _, index = device.partition(":")
     if kind not in ("cpu", "cuda") or (
         index and (kind == "cpu" or not index.isdigit())
@@ -63,6 +69,20 @@ def resolve_device(device, *, name):
             f"{torch.cuda.device_count()} CUDA devices, counted from 0."
         )
     return device
+
+
+def number_of_worker():
+    """Tell which worker process of joblib or Dask this is, from 0; None if it is none.
+
+    joblib's processes are numbered by their names, from 1; Dask's local workers have a
+    number for a name, from 0.
+    """
+    if "distributed" in sys.modules:
+        with contextlib.suppress(ValueError):  # this process is no worker
+            name = sys.modules["distributed"].get_worker().name
+            return name if isinstance(name, int) else None
+    kind, _, number = multiprocessing.current_process().name.rpartition("-")
+    return int(number) - 1 if kind and number.isdigit() else None
 
 
 def trains_fast_in_bfloat16(device):
@@ -112,6 +132,12 @@ def seeded(seed, device):
     with GENERATORS, torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         yield
+
+
+def release_memory(device):
+    """Give the memory of a GPU that nothing uses back, for other processes to use."""
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
 
 
 @contextlib.contextmanager

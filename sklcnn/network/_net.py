@@ -4,13 +4,14 @@ import contextlib
 import copy
 import math
 import time
+import warnings
 
 import numpy as np
 import torch
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from sklcnn.network._hardware import seeded
+from sklcnn.network._hardware import release_memory, seeded
 from sklcnn.network._modules import BatchNorm, ImageNetwork, Standardize
 
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
@@ -55,6 +56,14 @@ class Net(NeuralNetClassifier):
         Whether to train through `torch.compile`.
     **parameters : dict
         As in `skorch.NeuralNetClassifier`.
+
+    Attributes
+    ----------
+    n_parts : int
+        In how many parts a training batch goes through the network. It doubles where a
+        GPU runs out of memory.
+    may_split : bool
+        Whether it may double.
     """
 
     def __init__(
@@ -80,6 +89,8 @@ class Net(NeuralNetClassifier):
         self.label_smoothing = label_smoothing
         self.compiled = compiled
         self._forward = self._compile(module.forward) if compiled else None
+        self.n_parts = 1
+        self.may_split = True
 
     def _compile(self, forward):
         """Compile a network; on a GPU into graphs, which are started as one."""
@@ -147,10 +158,7 @@ class Net(NeuralNetClassifier):
 
     def train_step(self, batch, **fit_params):
         """Take one step of the optimizer."""
-        self.optimizer_.zero_grad()
-        losses, logits = self.loss_of(batch)
-        loss = losses.mean()
-        loss.backward()
+        loss, logits = self.compute_gradients(batch)
         if self.callbacks_:
             self.notify(
                 "on_grad_computed",
@@ -159,7 +167,65 @@ class Net(NeuralNetClassifier):
                 training=True,
             )
         self.optimizer_.step()
-        return {"loss": loss.detach(), "y_pred": logits.detach()}
+        return {"loss": loss, "y_pred": logits}
+
+    def compute_gradients(self, batch):
+        """Compute the gradients of the mean loss, in as few parts as there is room for.
+
+        Parameters
+        ----------
+        batch : Batch
+            The rows.
+
+        Returns
+        -------
+        loss : tensor of shape ()
+            Their mean loss.
+        logits : tensor of shape (n_rows, n_classes)
+            Their logits.
+
+        Raises
+        ------
+        torch.OutOfMemoryError
+            If there is no room for a single row, or parts are not allowed.
+        """
+        n_rows = len(batch[1])
+        while True:
+            self.optimizer_.zero_grad()
+            try:
+                return self._accumulate(batch.split(min(self.n_parts, n_rows)), n_rows)
+            except torch.OutOfMemoryError:
+                if not self.may_split or self.n_parts >= n_rows:
+                    raise
+            # only here has what failed let go of its memory
+            self._split_further(n_rows)
+
+    def _accumulate(self, parts, n_rows):
+        """Sum up the gradients of parts of a batch."""
+        losses, logits = [], []
+        for part in parts:
+            each, outputs = self.loss_of(part)
+            loss = each.mean() * (len(part[1]) / n_rows)
+            loss.backward()
+            losses.append(loss.detach())
+            logits.append(outputs.detach())
+        if len(parts) == 1:
+            return losses[0], logits[0]
+        return torch.stack(losses).sum(), torch.cat(logits)
+
+    def _split_further(self, n_rows):
+        """Halve the parts of batches, and say so the first time."""
+        if self.n_parts == 1:
+            warnings.warn(
+                f"The GPU ran out of memory training on batches of {n_rows} images. "
+                "From now on they go through the network in smaller parts, whose "
+                "gradients are summed; batch normalization sees one part at a time. "
+                f"With a smaller batch_size, such as {n_rows // 2}, all would be seen "
+                "at once.",
+                UserWarning,
+            )
+        self.n_parts *= 2
+        release_memory(self.device)
 
     def train_epoch(self, batches, learning_rates):
         """Train on every batch once and record the mean loss."""

@@ -48,6 +48,7 @@ class ShareBatches(Callback):
         self.handles_ = []
         if distributed.is_initialized() and distributed.get_world_size() > 1:
             check_same(net.module_)
+            net.may_split = False  # each process waits for what the others compute
             self.handles_ = [
                 net.module_.register_forward_pre_hook(self._take_part),
                 net.module_.register_forward_hook(self._put_together),

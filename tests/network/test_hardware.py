@@ -1,6 +1,8 @@
 """Devices, threads, seeds: asked for, and left as they were."""
 
 import contextlib
+import multiprocessing
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
@@ -9,6 +11,8 @@ import torch
 
 from sklcnn.network._hardware import (
     explained_memory_error,
+    number_of_worker,
+    release_memory,
     resolve_device,
     seeded,
     torch_threads,
@@ -47,6 +51,61 @@ def test_gpus_are_counted_from_zero():
     assert resolve_device("cuda:0", name="CNN") == "cuda:0"
     with pytest.raises(ValueError, match=f"only {n_devices} CUDA devices"):
         resolve_device(f"cuda:{n_devices}", name="CNN")
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    """Let torch tell of two GPUs."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+
+
+@pytest.mark.parametrize(
+    ("process", "device"),
+    [
+        ("MainProcess", "cuda"),
+        ("LokyProcess-1", "cuda:0"),
+        ("LokyProcess-2", "cuda:1"),
+        ("LokyProcess-7", "cuda:0"),
+        ("SpawnPoolWorker-4", "cuda:1"),
+        ("Process-1:2", "cuda"),
+        ("Dask Worker process (from Nanny)", "cuda"),
+    ],
+)
+def test_workers_share_gpus_out(two_gpus, monkeypatch, process, device):
+    """In turns, by the number of the process; a name that has none gets the first."""
+    monkeypatch.setattr(multiprocessing.current_process(), "_name", process)
+
+    assert resolve_device("auto", name="CNN") == device
+    assert resolve_device("cuda", name="CNN") == "cuda"
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_workers_of_joblib_have_numbers(backend):
+    """Two at work have numbers one after the other, and the caller has none."""
+    with joblib.parallel_config(backend, n_jobs=2):
+        numbers = set(joblib.Parallel()(joblib.delayed(waiting_worker)() for _ in "12"))
+
+    assert len(numbers) == 2
+    assert max(numbers) - min(numbers) == 1
+    assert number_of_worker() is None
+
+
+def waiting_worker():
+    """Tell the number of this worker, slowly, so that the other gets work too."""
+    time.sleep(0.3)
+    return number_of_worker()
+
+
+def test_memory_is_given_back_to_gpus_only(monkeypatch):
+    """A CPU has nothing that is kept."""
+    calls = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: calls.append("emptied"))
+
+    release_memory("cpu")
+    assert not calls
+    release_memory("cuda:1")
+    assert calls == ["emptied"]
 
 
 def test_the_number_format_follows_the_hardware():

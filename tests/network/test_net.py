@@ -1,5 +1,9 @@
 """Learning rates, early stopping, and what an epoch depends on."""
 
+import math
+import types
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -142,6 +146,82 @@ def test_an_epoch_depends_on_its_seed_and_number_alone():
 
     assert_array_equal(states[0], states[1])
     assert not np.allclose(states[0], states[2])
+
+
+@pytest.fixture
+def room(monkeypatch):
+    """Let a device have room for some rows at a time, and note how many there were."""
+    rows, loss_of = [], Net.loss_of
+
+    def limited(net, batch):
+        rows.append(len(batch[1]))
+        if rows[-1] > room.n_rows:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return loss_of(net, batch)
+
+    monkeypatch.setattr(Net, "loss_of", limited)
+    room = types.SimpleNamespace(n_rows=math.inf, rows=rows)
+    return room
+
+
+@pytest.mark.parametrize("mixing", [{}, {"mixup": 0.5}, {"cutmix": 1.0}])
+def test_batches_that_have_no_room_are_trained_on_in_parts(room, mixing):
+    """Gradients, losses and logits are those of whole batches, with one warning."""
+    records, weights, steps = [], [], []
+    for n_rows in (math.inf, 1):
+        room.n_rows = n_rows
+        torch.manual_seed(0)
+        module = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+        net = make_net(module)
+        batches = make_batches(TrainingBatches, pixel_range=(0.0, 1.0), **mixing)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for epoch in range(2):
+                record, _ = net.run_epoch(
+                    batches, None, epoch=epoch, seed=1, learning_rates=np.full(3, 0.1)
+                )
+        batches.draw(1, 2)
+        steps.append(net.train_step(next(iter(batches))))
+        records.append(record["train_loss"])
+        weights.append(module[1].weight.detach())
+
+    assert records[0] == pytest.approx(records[1], rel=1e-12)
+    assert_allclose(weights[0], weights[1], rtol=1e-12)
+    for name in ("loss", "y_pred"):
+        assert_allclose(steps[0][name], steps[1][name], rtol=1e-12)
+    (warning,) = caught
+    assert "batches of 4 images" in str(warning.message)
+    assert "such as 2" in str(warning.message)
+    assert room.rows[7:10] == [4, 2, 1]  # after six batches and a step with all room
+    assert set(room.rows[9:]) == {1}
+
+
+def test_no_room_for_a_single_row_is_an_error(room):
+    """Nothing is left to split."""
+    room.n_rows = 0
+    net = make_net(nn.Sequential(nn.Flatten(), nn.Linear(4, 3)))
+    batches = make_batches(TrainingBatches, pixel_range=(0.0, 1.0))
+    batches.draw(0, 0)
+
+    with (
+        pytest.warns(UserWarning, match="ran out of memory"),
+        pytest.raises(torch.OutOfMemoryError),
+    ):
+        net.train_step(next(iter(batches)))
+    assert room.rows == [4, 2, 1]
+
+
+def test_batches_that_may_not_be_split_are_an_error(room):
+    """Where other processes wait for each part, the first failure is the last."""
+    room.n_rows = 2
+    net = make_net(nn.Sequential(nn.Flatten(), nn.Linear(4, 3)))
+    net.may_split = False
+    batches = make_batches(TrainingBatches, pixel_range=(0.0, 1.0))
+    batches.draw(0, 0)
+
+    with pytest.raises(torch.OutOfMemoryError):
+        net.train_step(next(iter(batches)))
+    assert room.rows == [4]
 
 
 def test_validation_is_a_weighted_mean():

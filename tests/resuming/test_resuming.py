@@ -3,6 +3,7 @@
 import math
 
 import pytest
+import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -11,6 +12,7 @@ from skorch.callbacks import Callback
 
 from sklcnn import CNNClassifier
 from sklcnn.augmentation import RandomErasing, RandomRotation
+from sklcnn.network._net import Net
 from sklcnn.persistence import dump, load
 
 
@@ -40,6 +42,37 @@ def test_interrupted_at_every_epoch_is_undisturbed(
         assert_array_equal(
             actual.predict_proba(X.images), expected.predict_proba(X.images)
         )
+
+
+def test_parts_of_batches_stay_small(
+    tiny, noise, folder, epochs, monkeypatch, assert_equal_models
+):
+    """What a GPU had no room for is not tried again after a kill."""
+    rows, loss_of = [], Net.loss_of
+
+    def limited(net, batch):
+        rows.append(len(batch[1]))
+        if rows[-1] > 8:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return loss_of(net, batch)
+
+    monkeypatch.setattr(Net, "loss_of", limited)
+    with pytest.warns(UserWarning, match="ran out of memory"):
+        expected = clone(tiny).fit(*noise)
+    tiny.set_params(checkpoint_dir=folder)
+    epochs.interrupted_after = 1
+    with (
+        pytest.warns(UserWarning, match="ran out of memory"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        clone(tiny).fit(*noise)
+    epochs.interrupted_after = math.inf
+    rows.clear()
+
+    resumed = tiny.fit(*noise)
+
+    assert max(rows) == 8
+    assert_equal_models(resumed, expected)
 
 
 def test_what_follows_a_loaded_fit_is_the_same(model, noise, assert_equal_models):
