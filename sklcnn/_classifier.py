@@ -172,7 +172,7 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
       and with ``weight_decay="auto"``, each epoch depends on how many there are.
     - Nothing is written while less than 50 times as long as the last write took has
       gone by since. A folder that can't be written to is an error as training begins,
-      and a warning later on; a damaged file is a warning that names it.
+      and a warning later on; a full disk and a damaged file are warnings at any time.
     - Images in files are told by name, size and dates. Arrays are hashed, which takes
       a second for some 1 GB; arrays that are read from disk are read once for that.
     - Of a `network` of one's own, its code is part of the hash, and functions, classes

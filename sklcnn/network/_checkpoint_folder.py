@@ -1,6 +1,7 @@
 """Folders of checkpoints: which to write, which to go on from, which to remove."""
 
 import contextlib
+import errno
 import math
 import os
 import re
@@ -18,6 +19,10 @@ PAUSE = 50
 
 ABANDONED = 3600
 """After how many seconds a partial file is nobody's work any more."""
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""The errors of a disk that is full, which must not end a search that is half done."""
 
 
 class Checkpoints:
@@ -69,13 +74,14 @@ class Checkpoints:
         is_finished : bool, default=False
             Whether nothing is left to train.
         must : bool, default=False
-            Whether to write at any rate, and to raise an error where that fails.
-            Otherwise there is one warning, and training goes on without.
+            Whether to write at any rate, and to raise an error where the folder can't
+            be written to. Otherwise, and where the disk is full, there is one warning,
+            and training goes on without.
 
         Raises
         ------
         OSError
-            If the folder can't be written to.
+            If the folder can't be written to, though there is room.
         """
         start = time.monotonic()
         if not must and not is_finished and self.only_finished:
@@ -97,7 +103,7 @@ class Checkpoints:
             message = (
                 f"checkpoint_dir={str(self.folder)!r} can't be written to: {error}."
             )
-            if must:
+            if must and error.errno not in FULL:
                 raise type(error)(f"{message} Use another folder.") from error
             if not self._has_warned:
                 warnings.warn(f"{message} Training goes on without.", UserWarning)

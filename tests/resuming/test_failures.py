@@ -1,5 +1,6 @@
 """Checkpoints that are damaged, and folders that take none."""
 
+import errno
 import itertools
 import os
 
@@ -52,15 +53,16 @@ def test_folder_that_is_none_is_an_error(tiny, noise, tmp_path):
     assert not hasattr(tiny, "net_")
 
 
+@pytest.mark.parametrize("n_whole", [2, 0])
 def test_full_disk_ends_checkpoints_and_not_training(
-    tiny, noise, folder, epochs, monkeypatch, assert_equal_models
+    tiny, noise, folder, epochs, monkeypatch, assert_equal_models, n_whole
 ):
-    """A write that fails midway is one warning; training ends as ever."""
+    """Writes that fail midway, or from the first on, are one warning a fit."""
     n_written = itertools.count()
 
     def fsync(number):
-        if next(n_written) > 1:
-            raise OSError(28, "No space left on device")
+        if next(n_written) >= n_whole:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     tiny.set_params(checkpoint_dir=folder, max_epochs=5)
     expected = clone(tiny).set_params(checkpoint_dir=None).fit(*noise)
@@ -71,7 +73,7 @@ def test_full_disk_ends_checkpoints_and_not_training(
 
     assert len(told) == 1
     assert_equal_models(actual, expected)
-    assert len(list(folder.iterdir())) == 1  # no partial files
+    assert len(list(folder.iterdir())) == min(n_whole, 1)  # no partial files
     epochs.clear()
     assert_equal_models(clone(tiny).fit(*noise), expected)
-    assert epochs == [1, 2, 3, 4]
+    assert epochs == list(range(max(0, n_whole - 1), 5))
