@@ -8,11 +8,13 @@ import pytest
 from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import get_active_backend
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from sklcnn import CNNClassifier
 from sklcnn.network._hardware import number_of_worker
+from sklcnn.network._net import Net
 from sklcnn.parallel import register_dask
 
 distributed = pytest.importorskip("distributed")
@@ -72,6 +74,28 @@ def test_search_ends_though_workers_are_killed(
         if not name.endswith("_time"):
             assert_array_equal(actual[name], expected[name])
     assert len(list(tmp_path.iterdir())) >= 3 * n_candidates + len(fatal)
+
+
+def test_what_workers_trained_is_loaded_elsewhere(
+    client, tiny, noise, tmp_path, monkeypatch
+):
+    """A search on the cluster leaves checkpoints for the same search without it."""
+    search = GridSearchCV(
+        tiny.set_params(checkpoint_dir=tmp_path),
+        {"learning_rate": [0.01, 0.05]},
+        cv=2,
+        error_score="raise",
+    )
+    with parallel_config(backend="sklcnn-dask", n_jobs=-1):
+        expected = clone(search).fit(*noise)
+
+    monkeypatch.delattr(Net, "run_epoch")
+    actual = search.fit(*noise)
+
+    for name in ("mean_test_score", "split1_test_score"):
+        assert_array_equal(actual.cv_results_[name], expected.cv_results_[name])
+    X, _ = noise
+    assert_array_equal(actual.predict_proba(X), expected.predict_proba(X))
 
 
 def test_workers_have_numbers(client):
