@@ -9,7 +9,7 @@ from sklcnn._outputs import OutputsMixin
 from sklcnn._parameters import CONSTRAINTS
 from sklcnn._sklearn import check_partial_fit_first_call, fit_context
 from sklcnn.network._batches import with_steps_of
-from sklcnn.network._hardware import release_memory
+from sklcnn.network._memory import release_memory
 
 
 class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):

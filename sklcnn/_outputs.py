@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._validation import warn_if_out_of_range
 from sklcnn.network._batches import padded_batches, pixel_extremes
-from sklcnn.network._hardware import explained_memory_error, torch_threads
+from sklcnn.network._hardware import torch_threads
+from sklcnn.network._memory import explained_memory_error
 from sklcnn.network._net import Net
 
 PIXELS_PREDICTED = {"cpu": 2**17, "cuda": 2**22}

@@ -10,7 +10,8 @@ from sklcnn._pixels import working_range
 from sklcnn._resuming import ResumingMixin
 from sklcnn._sklearn import begin_epoch, begin_fit, end_task
 from sklcnn.network._batches import Batches, TrainingBatches, hold_on_device
-from sklcnn.network._hardware import explained_memory_error, torch_threads
+from sklcnn.network._hardware import torch_threads
+from sklcnn.network._memory import explained_memory_error, kept_memory
 from sklcnn.network._net import EarlyStopping, plan_learning_rates
 
 PULL, MOST_DECAY = 0.2, 0.02
@@ -130,6 +131,7 @@ class TrainingMixin(ResumingMixin):
             self._all_or_nothing(),
             tqdm(total=n_epochs, initial=n_done, disable=not self.verbose) as progress,
             torch_threads(self.n_jobs),
+            kept_memory(net.device),
             explained_memory_error(
                 f"training on batches of {train.batch_size} images. Use a smaller "
                 f"batch_size, such as {max(1, train.batch_size // 2)},"

@@ -50,6 +50,7 @@ FLOORS = [
     "network._mixing",
     "network._batches",
     "network._hardware",
+    "network._memory",
     "network._net",
     "network._state",
     "network._address",

@@ -132,20 +132,3 @@ def seeded(seed, device):
     with GENERATORS, torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         yield
-
-
-def release_memory(device):
-    """Give the memory of a GPU that nothing uses back, for other processes to use."""
-    if device.startswith("cuda"):
-        torch.cuda.empty_cache()
-
-
-@contextlib.contextmanager
-def explained_memory_error(doing):
-    """Say what a GPU had not enough memory for, and how to mend it."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise MemoryError(
-            f"The GPU ran out of memory {doing} smaller images or device='cpu'."
-        ) from error

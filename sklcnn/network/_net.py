@@ -11,7 +11,8 @@ import torch
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from sklcnn.network._hardware import release_memory, seeded
+from sklcnn.network._hardware import seeded
+from sklcnn.network._memory import release_memory
 from sklcnn.network._modules import BatchNorm, ImageNetwork, Standardize
 
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}

@@ -10,9 +10,7 @@ import pytest
 import torch
 
 from sklcnn.network._hardware import (
-    explained_memory_error,
     number_of_worker,
-    release_memory,
     resolve_device,
     seeded,
     torch_threads,
@@ -97,17 +95,6 @@ def waiting_worker():
     return number_of_worker()
 
 
-def test_memory_is_given_back_to_gpus_only(monkeypatch):
-    """A CPU has nothing that is kept."""
-    calls = []
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: calls.append("emptied"))
-
-    release_memory("cpu")
-    assert not calls
-    release_memory("cuda:1")
-    assert calls == ["emptied"]
-
-
 def test_the_number_format_follows_the_hardware():
     """Whether it is fast is a plain yes or no."""
     assert trains_fast_in_bfloat16("cpu") in (True, False)
@@ -157,14 +144,3 @@ def test_seeds_are_given_back():
 
     assert numbers[0] == numbers[1] != numbers[2]
     assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_too_large_batches_for_a_gpu_are_explained():
-    """The message says what was done and what to do."""
-    with (
-        pytest.raises(
-            MemoryError, match=r"batches of 64 images\. Use .*, smaller images"
-        ),
-        explained_memory_error("training on batches of 64 images. Use smaller ones,"),
-    ):
-        raise torch.OutOfMemoryError("CUDA out of memory")
