@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skimage.data
+from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_array_equal
 from PIL import Image
 from sklearn.datasets import load_digits
@@ -65,6 +66,7 @@ def run_readme(block, folder, monkeypatch):
     """Run code in a folder and give its variables."""
     Image.fromarray(skimage.data.brick()[:50, :60]).save(folder / "new.jpg")
     monkeypatch.chdir(folder)
+    get_reusable_executor().shutdown()  # its workers would be in another folder
     variables = {}
     exec(block, variables)
     return variables
