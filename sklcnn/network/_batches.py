@@ -329,15 +329,17 @@ def channel_statistics(images, weights, image_shape):
     for block, pixels in zip(
         blocks, read_ahead(images, blocks, image_shape), strict=True
     ):
-        pixels = pixels.astype(np.float64)
+        pixels = pixels.reshape(len(block), -1, image_shape[2]).astype(np.float64)
         pixels *= scale
+        # as a matrix product, which takes a tenth of the time of mean() for colors
+        average = np.full(pixels.shape[1], 1 / pixels.shape[1])
         low, high = min(low, pixels.min()), max(high, pixels.max())
         if shift is None:
-            shift = pixels.mean((0, 1, 2))
+            shift = (average @ pixels).mean(0)
         pixels -= shift
         weight = weights[block]
-        sums = sums + weight @ pixels.mean((1, 2))
-        squares = squares + weight @ np.square(pixels, out=pixels).mean((1, 2))
+        sums = sums + weight @ (average @ pixels)
+        squares = squares + weight @ (average @ np.square(pixels, out=pixels))
         total += weight.sum()
     mean = sums / total
     variance = squares / total - mean**2
