@@ -71,6 +71,11 @@ def parse(arguments):
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
+    try:  # now, and not after hours
+        options.results.parent.mkdir(parents=True, exist_ok=True)
+        options.results.open("a").close()
+    except OSError as error:
+        parser.error(f"--results can't be written to: {error}")
     return options
 
 

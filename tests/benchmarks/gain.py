@@ -41,11 +41,11 @@ def add_options(parser):
     parser.add_argument("--seeds", type=int, default=3)
 
 
-def train_and_test(parameters, steps, data, *, seed, max_epochs):
+def train_and_test(steps, data, *, random_state, **parameters):
     """Train on some of the images; give accuracy and log loss of the test images."""
     X, y, X_test, y_test = data
-    rows = np.random.default_rng(seed).permutation(len(X))[:N_IMAGES]
-    classifier = CNNClassifier(**parameters, max_epochs=max_epochs, random_state=seed)
+    rows = np.random.default_rng(random_state).permutation(len(X))[:N_IMAGES]
+    classifier = CNNClassifier(random_state=random_state, **parameters)
     model = make_pipeline(*steps, classifier).fit(X[rows], y[rows])
     probabilities = model.predict_proba(X_test)
     predicted = model.classes_[probabilities.argmax(axis=1)]
@@ -62,10 +62,10 @@ def run(options):
     table = Table(title, columns, quick=options.quick)
     for setting, parameters in SETTINGS.items():
         results = {name: [] for name in STEPS}
+        known = {"max_epochs": max_epochs, "n_jobs": options.threads, **parameters}
         for seed, name in itertools.product(range(n_seeds), STEPS):
-            known = {"seed": seed, "max_epochs": max_epochs}
             start = time.process_time()
-            result = train_and_test(parameters, STEPS[name], data, **known)
+            result = train_and_test(STEPS[name], data, random_state=seed, **known)
             results[name].append((*result, time.process_time() - start))
             table.add(setting, str(seed), name, *results[name][-1])
         for name, values in results.items():

@@ -33,8 +33,8 @@ def conditions_of(record):
     gpu = "no GPU" if hardware["gpu"] == "none" else hardware["gpu"]
     return (
         f"Measured on {record['date'][:10]} with {threads} of {hardware['cores']} "
-        f"cores ({hardware['cpu']}; bfloat16: {hardware['bfloat16']}; {gpu}); "
-        f"{', '.join(known)}."
+        f"cores ({hardware['cpu']}; bfloat16: {hardware['bfloat16']}; {gpu}), beside a "
+        f"load of {record['load']:.1f}; {', '.join(known)}."
     )
 
 

@@ -43,6 +43,16 @@ def test_unknown_benchmark_is_refused(capsys):
     assert "no benchmark is called lop" in capsys.readouterr().err
 
 
+def test_results_that_cannot_be_written_are_refused(tmp_path, capsys):
+    """Before anything is measured."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(SystemExit):
+        main(["startup", "--results", str(tmp_path / "file" / "results.jsonl")])
+
+    assert "--results can't be written to" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "path", sorted(Path(__file__).parent.glob("*.py")), ids=lambda path: path.stem
 )
