@@ -1,8 +1,10 @@
 """Values in words that are the same in every process, and differ where values do."""
 
+import builtins
+import dis
 import functools
 import hashlib
-import os
+import pathlib
 import sys
 import types
 
@@ -11,28 +13,43 @@ import torch
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
 
+NAMED_BY_TORCH = (torch.dtype, torch.device, torch.layout, torch.memory_format)
+
 BLOCK = 2**24
 """How many bytes of an array are hashed at a time."""
 
-SKIPPED = {"__annotations__", "__doc__", "__firstlineno__", "__static_attributes__"}
-"""What of a class changes nothing that it does."""
+SKIPPED = {
+    "__abstractmethods__",
+    "__annotate__",
+    "__annotate_func__",
+    "__annotations__",
+    "__annotations_cache__",
+    "__dataclass_fields__",
+    "__dataclass_params__",
+    "__dict__",
+    "__doc__",
+    "__firstlineno__",
+    "__module__",
+    "__static_attributes__",
+    "__weakref__",
+    "_abc_impl",
+}
+"""What of a class changes nothing that it does, or stands in its methods, too."""
 
 
-def describe(value, within=()):
+def describe(value):
     """Describe a value by what it holds, and code by what it does.
 
     Functions and classes of installed packages are told by name and version. All others
     are told by their compiled code, not their source, which may have been edited since;
-    and by what they refer to: closures, defaults, and functions, classes and
-    plain values of their module.
+    and by all that they refer to: closures, defaults, globals, attributes of modules.
+    Nothing is left out: what can't be described is an error.
 
     Parameters
     ----------
     value : object
         Plain values, containers, arrays, tensors, functions, classes, and objects made
         of these.
-    within : tuple of int
-        The values in whose description this one stands.
 
     Returns
     -------
@@ -44,25 +61,7 @@ def describe(value, within=()):
     TypeError
         If the value, or something in it, does not tell what it holds.
     """
-    if isinstance(value, np.generic):  # of which float64 is also a float
-        value = value.item()
-    if isinstance(value, PLAIN):
-        return value
-    if id(value) in within:  # by how far out, which is alike in every process
-        return "again", len(within) - within.index(id(value))
-    again = functools.partial(describe, within=(*within, id(value)))
-    for kind, function in KINDS.items():
-        if isinstance(value, kind):
-            return function(value, again)
-    if hasattr(value, "detach"):
-        tensor = value.detach().cpu().contiguous()
-        values = tensor.reshape(-1).view(torch.uint8).numpy()
-        return "tensor", str(tensor.dtype), tuple(tensor.shape), hash_array(values)
-    if isinstance(value, os.PathLike):
-        return "path", os.fspath(value)
-    if type(value).__module__ == "torch":
-        return str(value)
-    return _describe_object(value, again)
+    return _Description().of(value)
 
 
 def hash_array(array):
@@ -95,128 +94,214 @@ def version_of(module):
     return None
 
 
-def _describe_array(array, again):
+class _Description:
+    """The way through a value, which meets some things more than once."""
+
+    def __init__(self):
+        self.within = []
+        self.numbers = {}
+        self.met = []  # kept alive, so that no other thing gets the same id
+
+    def of(self, value):
+        """Describe a value, in whatever it stands."""
+        if isinstance(value, np.generic):  # of which float64 is also a float
+            value = value.item() if value.dtype.names is None else np.array(value)
+        if type(value) in PLAIN:
+            return value
+        if isinstance(value, NAMED_BY_TORCH):
+            return str(value)
+        if isinstance(value, CODE):
+            if id(value) in self.numbers:
+                return "seen", self.numbers[id(value)]
+            self.numbers[id(value)] = len(self.numbers)
+            self.met.append(value)
+        if id(value) in self.within:  # by how far out, which is alike in every process
+            return "again", len(self.within) - self.within.index(id(value))
+        self.within.append(id(value))
+        try:
+            return KINDS.get(type(value), _kind_of_others(value))(value, self.of)
+        finally:
+            self.within.pop()
+
+
+def _describe_array(array, of):
     if array.dtype == object:
-        return "array", array.shape, again(array.tolist())
-    return "array", hash_array(array)
+        return "array", array.shape, of(array.tolist())
+    if array.dtype.hasobject:
+        raise TypeError(f"an array of {array.dtype} does not tell what it holds")
+    return "array", str(array.dtype.descr), hash_array(array)
 
 
-def _describe_dict(items, again):
-    pairs = [(again(key), again(item)) for key, item in items.items()]
-    return ("dict", *sorted(pairs, key=repr))
+def _describe_tensor(tensor, of):
+    if tensor.layout != torch.strided or tensor.is_meta:
+        raise TypeError(f"a tensor of {tensor.layout} does not tell what it holds")
+    values = tensor.detach().cpu().contiguous()
+    values = values.reshape(-1).view(torch.uint8).numpy()
+    return "tensor", str(tensor.dtype), tuple(tensor.shape), hash_array(values)
 
 
-def _describe_class(kind, again):
-    version = version_of(kind.__module__)
-    if version is not None:
-        return "class", _name(kind), version
-    parts = {
-        name: again(_function_in(part))
+def _describe_set(items, of):
+    return ("set", *sorted(map(of, items), key=repr))
+
+
+def _describe_dict(items, of):
+    return ("dict", *((of(key), of(item)) for key, item in items.items()))
+
+
+def _describe_by_name(kind, of):
+    return "named", _name(kind), version_of(kind.__module__)
+
+
+def _describe_class(kind, of):
+    if version_of(kind.__module__) is not None:
+        return _describe_by_name(kind, of)
+    parts = [
+        (name, None if isinstance(part, SLOTS) else of(part))
         for name, part in sorted(vars(kind).items())
-        if isinstance(
-            _function_in(part), (*PLAIN, types.FunctionType, tuple, list, dict)
-        )
-        and name not in SKIPPED
-    }
-    bases = tuple(again(base) for base in kind.__bases__ if base is not object)
-    return "class", _name(kind), bases, tuple(parts.items())
+        if name not in SKIPPED
+    ]
+    bases = [of(base) for base in (type(kind), *kind.__bases__)]
+    return "class", _name(kind), *bases, *parts
 
 
-def _function_in(part):
-    """Unwrap methods and properties."""
-    return getattr(part, "__func__", getattr(part, "fget", None)) or part
-
-
-def _describe_function(function, again):
-    version = version_of(function.__module__)
-    if version is not None:
-        return "function", _name(function), version
+def _describe_function(function, of):
+    if version_of(function.__module__) is not None:
+        return _describe_by_name(function, of)
     try:
         cells = [cell.cell_contents for cell in function.__closure__ or ()]
     except ValueError as error:  # a function within itself, not yet bound
         raise TypeError(f"{_name(function)} is not complete") from error
+    attributes, names = _names_in(function.__code__)
     around = function.__globals__
-    used = {
-        name: again(around[name])
-        for name in sorted(_names_in(function.__code__))
-        if name in around and isinstance(around[name], FOLLOWED)
-    }
-    return (
-        "function",
-        _name(function),
-        _describe_code(function.__code__),
-        again(function.__defaults__),
-        again(function.__kwdefaults__),
-        again(cells),
-        tuple(used.items()),
-    )
+    used = [around[name] for name in names if name in around]
+    held = [
+        _describe_part_of_module(part, attributes, of)
+        if isinstance(part, types.ModuleType)
+        else of(part)
+        for part in (*used, *cells)
+    ]
+    kept = (function.__defaults__, function.__kwdefaults__, vars(function))
+    unknown = [n for n in names if n not in around and not hasattr(builtins, n)]
+    code = _describe_code(function.__code__, of)
+    return "function", _name(function), code, *map(of, kept), *held, *unknown
 
 
-def _describe_code(code):
+def _describe_part_of_module(module, names, of):
+    """Describe what code can mean by a module: what has a name that stands in it."""
+    version = version_of(module.__name__)
+    if version is not None:
+        return "module", module.__name__, version
+    parts = [
+        (name, _describe_part_of_module(part, names, of))
+        if isinstance(part, types.ModuleType)
+        else (name, of(part))
+        for name, part in sorted(vars(module).items())
+        if name in names
+    ]
+    return "module", module.__name__, *parts
+
+
+def _describe_code(code, of):
     constants = tuple(
-        _describe_code(constant)
+        _describe_code(constant, of)
         if isinstance(constant, types.CodeType)
-        else describe(constant)
+        else of(constant)
         for constant in code.co_consts
     )
-    return code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars
+    names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
+    return code.co_code, constants, *names
 
 
 def _names_in(code):
-    """List the names of globals and attributes in a function and those within it."""
-    names = set(code.co_names)
+    """List the names in a function and those within it: all, and those of globals."""
+    attributes, names = set(code.co_names), set()
+    instructions = list(dis.get_instructions(code))
+    for number, instruction in enumerate(instructions):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            names.add(instruction.argval)
+        elif instruction.opname == "IMPORT_NAME":
+            is_relative = instructions[number - 2].argval != 0
+            if is_relative or version_of(instruction.argval) is None:
+                raise TypeError(
+                    f"{code.co_name} imports {instruction.argval!r} when it is called"
+                )
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            names |= _names_in(constant)
-    return names
+            inner = _names_in(constant)
+            attributes, names = attributes.union(inner[0]), names.union(inner[1])
+    return attributes, sorted(names)
 
 
-def _describe_object(value, again):
-    """Describe an object by all that it holds, learnt attributes included."""
-    if not hasattr(value, "__dict__"):
-        raise TypeError(f"{type(value).__name__} does not tell what it holds")
-    return "object", again(type(value)), again(vars(value))
+def _describe_module(module, of):
+    version = version_of(module.__name__)
+    if version is None:
+        raise TypeError(f"module {module.__name__} does not tell what is used of it")
+    return "module", module.__name__, version
+
+
+def _describe_object(value, of):
+    """Describe an object as it is pickled: by all that it holds, learnt or given."""
+    try:
+        made_by, arguments, *state = value.__reduce_ex__(2)
+    except Exception as error:
+        message = f"{type(value).__name__} does not tell what it holds"
+        raise TypeError(message) from error
+    held, items, pairs = (*state, None, None, None)[:3]
+    if isinstance(held, dict):  # attributes, whose order says nothing
+        held = sorted(held.items())
+    contents = [list(part or ()) for part in (items, pairs)]
+    return "object", of(type(value)), of(made_by), of(arguments), of(held), of(contents)
 
 
 def _name(thing):
     return f"{thing.__module__}.{thing.__qualname__}"
 
 
+def _by(kind, *names):
+    """Describe things of a kind by some of their attributes."""
+    return lambda value, of: (kind, *(of(getattr(value, name)) for name in names))
+
+
+CODE = (type, types.FunctionType)
+"""What is the same thing wherever it stands, and described where it is met first."""
+
+SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)
+
+CACHED = type(functools.cache(len))
+
 KINDS = {
     np.ndarray: _describe_array,
-    (list, tuple): lambda items, again: ("list", *map(again, items)),
-    (set, frozenset): lambda items, again: (
-        "set",
-        *sorted(map(again, items), key=repr),
-    ),
+    np.memmap: _describe_array,
+    torch.Tensor: _describe_tensor,
+    torch.nn.Parameter: _describe_tensor,
+    list: lambda items, of: ("list", *map(of, items)),
+    tuple: lambda items, of: ("list", *map(of, items)),
+    set: _describe_set,
+    frozenset: _describe_set,
     dict: _describe_dict,
-    type: _describe_class,
+    types.MappingProxyType: _describe_dict,
     types.FunctionType: _describe_function,
-    types.MethodType: lambda method, again: (
-        "method",
-        again(method.__func__),
-        again(method.__self__),
-    ),
-    types.ModuleType: lambda module, again: (
-        "module",
-        module.__name__,
-        version_of(module.__name__),
-    ),
-    types.BuiltinFunctionType: lambda function, again: (
-        "function",
-        function.__qualname__,
-        again(function.__self__),
-    ),
-    np.ufunc: lambda function, again: ("function", function.__name__),
-    functools.partial: lambda partial, again: (
-        "partial",
-        again(partial.func),
-        again(partial.args),
-        again(partial.keywords),
-    ),
+    types.ModuleType: _describe_module,
+    types.MethodType: _by("method", "__func__", "__self__"),
+    types.BuiltinFunctionType: _by("function", "__qualname__", "__self__"),
+    types.MethodDescriptorType: _by("function", "__qualname__"),
+    types.WrapperDescriptorType: _by("function", "__qualname__"),
+    types.ClassMethodDescriptorType: _by("function", "__qualname__"),
+    np.ufunc: _by("ufunc", "__name__"),
+    functools.partial: _by("partial", "func", "args", "keywords"),
+    functools.cached_property: _by("property", "func"),
+    CACHED: _by("cached", "__wrapped__"),
+    classmethod: _by("classmethod", "__func__"),
+    staticmethod: _by("staticmethod", "__func__"),
+    property: _by("property", "fget", "fset", "fdel"),
 }
-"""How values of a type, or of one of several types, are described."""
+"""How values of a type are described; of subclasses, nothing is known."""
 
-FOLLOWED = (*PLAIN, *(list, tuple, dict, np.ndarray), type, types.FunctionType)
-FOLLOWED += (types.ModuleType, functools.partial)
-"""Which globals of a function are described along with it."""
+
+def _kind_of_others(value):
+    """Tell how a value is described whose type stands in no list."""
+    if isinstance(value, type):
+        return _describe_class
+    if isinstance(value, pathlib.PurePath):
+        return lambda path, of: ("path", str(path))
+    return _describe_object

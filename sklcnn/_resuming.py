@@ -30,6 +30,13 @@ class ResumingMixin:
         """Look up what has been trained already; None where there is no folder."""
         if self.checkpoint_dir is None:
             return None
+        if any(getattr(each, "is_shared", False) for each in self.callbacks or ()):
+            warnings.warn(
+                "checkpoint_dir is not used where processes share a training: one of "
+                "them may find what another does not.",
+                UserWarning,
+            )
+            return None
         if self.random_state is None:
             warnings.warn(
                 "checkpoint_dir is of no use without random_state, as each fit draws "
@@ -43,8 +50,8 @@ class ResumingMixin:
             address = address_of(facts, images, weights, self.image_shape_)
         except TypeError as error:
             warnings.warn(
-                f"checkpoint_dir is not used, as {error}: network and callbacks must "
-                "be told from others in any process.",
+                f"checkpoint_dir is not used, as {error}: network, callbacks and "
+                "random steps must be told from others in any process.",
                 UserWarning,
             )
             return None

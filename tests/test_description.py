@@ -1,9 +1,14 @@
 """Descriptions: the same for what does the same, others for what does not."""
 
 import functools
+import importlib
+import random
 import subprocess
 import sys
 import textwrap
+import threading
+from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +34,14 @@ def make(source, **known):
         ("1", 1),
         ((1, 2), (2, 1)),
         ({"a": 1}, {"a": 2}),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),  # layers may be built in this order
+        (OrderedDict(a=1), {"a": 1}),
+        (random.Random(0), random.Random(1)),
+        (np.random.default_rng(0), np.random.default_rng(1)),
+        (np.ma.array([1, 2], mask=[0, 1]), np.ma.array([1, 2], mask=[1, 0])),
+        (np.zeros(2, [("a", int)]), np.zeros(2, [("b", int)])),
+        (functools.cache(lambda x: x + 1), functools.cache(lambda x: x + 2)),
+        (Path("a"), "a"),
         ({1, 2}, {1, 3}),
         (np.arange(3), np.arange(3.0)),
         (np.arange(6), np.arange(6).reshape(2, 3)),
@@ -56,7 +69,6 @@ def test_other_values_are_described_otherwise(one, other):
     ("one", "other"),
     [
         ((1, 2), [1, 2]),
-        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
         (np.float64(0.5), 0.5),
         (np.arange(6).reshape(2, 3), np.asfortranarray(np.arange(6).reshape(2, 3))),
         (np.arange(6)[::2], np.array([0, 2, 4])),
@@ -108,6 +120,144 @@ def test_code_is_followed(change):
     assert repr(describe(one)) == repr(describe(make(comment)["factory"](3)))
 
 
+CONFIGURED = """
+    import functools, types
+    from dataclasses import dataclass
+
+    @dataclass
+    class Config:
+        slope: float = 0.1
+
+    class Listed(list):
+        pass
+
+    class Slotted:
+        __slots__ = ("slope", "__dict__")
+
+    class Network(nn.Module):
+        activation = nn.ReLU
+        kernel = torch.ones(1)
+        make = staticmethod(functools.partial(nn.LeakyReLU, 0.1))
+
+        class Block(nn.Module):
+            def forward(self, images):
+                return images.relu()
+
+        @functools.cached_property
+        def slope(self):
+            return 0.5
+
+        @functools.lru_cache
+        def power(self):
+            return 2
+
+    config, listed, slotted = Config(), Listed(), Slotted()
+    listed.slope, slotted.slope = 0.1, 0.1
+    space, whole, several = types.SimpleNamespace(k=1), np.int64(3), {1, 2}
+    layer = nn.LeakyReLU(0.1)
+
+    @functools.cache
+    def cached(x):
+        return x + 1
+
+    def network(n_channels, n_classes):
+        return [config, listed, slotted, space, whole, several, layer, cached, Network]
+"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("slope: float = 0.1", "slope: float = 0.2"),
+        ("listed.slope, slotted.slope = 0.1", "listed.slope, slotted.slope = 0.2"),
+        ("slotted.slope = 0.1, 0.1", "slotted.slope = 0.1, 0.2"),
+        ("k=1", "k=2"),
+        ("np.int64(3)", "np.int64(4)"),
+        ("{1, 2}", "{1, 3}"),
+        ("layer = nn.LeakyReLU(0.1)", "layer = nn.LeakyReLU(0.2)"),
+        ("x + 1", "x + 2"),
+        ("activation = nn.ReLU", "activation = nn.Tanh"),
+        ("torch.ones(1)", "torch.zeros(1)"),
+        ("partial(nn.LeakyReLU, 0.1)", "partial(nn.LeakyReLU, 0.2)"),
+        ("images.relu()", "images.tanh()"),
+        ("return 0.5", "return 0.6"),
+        ("return 2", "return 3"),
+    ],
+    ids=lambda change: change[1],
+)
+def test_all_that_code_may_use_counts(change):
+    """Whatever a network is configured by, however that is held."""
+    one, same, other = (
+        repr(describe(make(source, np=np)["network"]))
+        for source in (CONFIGURED, CONFIGURED, CONFIGURED.replace(*change))
+    )
+
+    assert one == same
+    assert one != other
+
+
+@pytest.fixture
+def own_modules(tmp_path, monkeypatch):
+    """Write a module of the user's own, which imports another, and forget them."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(slope, code):
+        for name in ("own_blocks", "own_parts"):
+            sys.modules.pop(name, None)
+        (tmp_path / "own_parts.py").write_text(f"SLOPE, UNUSED = {slope}, {id(code)}")
+        (tmp_path / "own_blocks.py").write_text(f"import own_parts\n{code}")
+        importlib.invalidate_caches()
+        return importlib.import_module("own_blocks")
+
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield write
+    for name in ("own_blocks", "own_parts"):
+        sys.modules.pop(name, None)
+
+
+def test_modules_of_the_user_are_followed(own_modules):
+    """Their code and values count as far as they are used, through any module."""
+
+    def network_of(*arguments):
+        own_blocks = own_modules(*arguments)
+        return lambda c, k: own_blocks.Net(c, k)
+
+    code = "class Net:\n    def __init__(self, c, k): self.slope = own_parts.SLOPE"
+    texts = [
+        repr(describe(network_of(*arguments)))
+        for arguments in ((1, code), (1, code + "\n"), (2, code), (1, code + " + 1"))
+    ]
+
+    assert texts[0] == texts[1]
+    assert len(set(texts)) == 3
+
+
+def test_what_is_imported_in_a_call_is_refused():
+    """It can't be looked at without importing it; packages are known by version."""
+
+    def imports_own():
+        from own_parts import SLOPE
+
+        return SLOPE
+
+    def imports_package():
+        from torch import nn
+
+        return nn
+
+    with pytest.raises(TypeError, match="imports 'own_parts' when it is called"):
+        describe(imports_own)
+    assert describe(imports_package)
+
+
+def test_many_functions_are_described_once_each():
+    """Functions that call one another are no tree, which would take for ever."""
+    lines = [f"def f{n}(x): return f{n + 1}(x) + f{n + 2}(x)" for n in range(60)]
+    source = "\n".join([*lines, "def f60(x): return x", "def f61(x): return x"])
+
+    assert len(describe(make(source)["f0"])) > 2
+
+
 @pytest.mark.slow
 def test_description_is_the_same_in_another_process():
     """Neither addresses nor the order of sets are in it."""
@@ -140,17 +290,27 @@ def test_what_refers_to_itself_is_described():
         return recurse(n - 1) if n else 0
 
     assert describe(items) == ("list", 1, ("again", 1))
-    assert "again" in repr(describe(recurse))
+    assert "seen" in repr(describe(recurse))
 
 
-@pytest.mark.parametrize("value", [np.random.default_rng(0), open, iter([])])
+@pytest.mark.parametrize(
+    "value",
+    [
+        threading.Lock(),
+        (number for number in ()),
+        torch.eye(2).to_sparse(),
+        torch.ones(1, device="meta"),
+        lambda: LOCK,
+        np.zeros(1, [("a", object)]),
+    ],
+)
 def test_what_does_not_tell_is_refused(value):
-    """State that can't be seen is an error; a plain built-in function is none."""
-    if value is open:
-        assert describe(value)
-        return
+    """What can't be seen is an error, also as a part of something else."""
     with pytest.raises(TypeError, match="does not tell what it holds"):
-        describe(value)
+        describe([value])
+
+
+LOCK = threading.Lock()
 
 
 def test_arrays_are_hashed_in_blocks(monkeypatch):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import PIL
+import scipy
+import skimage
 import sklearn
 import skorch
 import torch
@@ -52,6 +54,7 @@ def address_of(facts, images, weights, image_shape):
         _describe_images(images, rows, image_shape),
         hash_array(weights),
         image_shape,
+        str(torch.get_default_dtype()),
         _environment(),
     ]
     return hashlib.sha256(repr(known).encode()).hexdigest()
@@ -71,7 +74,7 @@ def _environment():
     sha = hashlib.sha256()
     for source in sources:
         sha.update(source.read_bytes())
-    packages = (np, PIL, sklearn, skorch, torch)
+    packages = (np, PIL, scipy, skimage, sklearn, skorch, torch)
     versions = [package.__version__ for package in packages]
     return sys.version_info[:2], versions, sha.hexdigest()
 
@@ -82,12 +85,13 @@ def _describe_images(images, rows, image_shape):
         return hash_array(images)
     if isinstance(images, AugmentedImages):
         inner = _describe_images(images.images, rows, image_shape)
-        return inner, describe(images.steps), hash_array(images.rows)
-    if isinstance(images, ImageFiles):
+        kind = describe(type(images))
+        return inner, kind, describe(images.steps), hash_array(images.rows)
+    if type(images) is ImageFiles:
         made_by = images.size, images.mode, images.dtype.str, images.aspect
         files = repr([_describe_file(path) for path in images.paths])
         return made_by, hashlib.sha256(files.encode()).hexdigest()
-    if isinstance(images, MappedImages):
+    if type(images) is MappedImages:
         try:
             function = describe(images.function)
         except TypeError:

@@ -133,6 +133,13 @@ def take_tensors(net, watch):
                 f"checkpoint_dir can keep tensors only: {name!r} of the state_dict is "
                 f"of type {type(value).__name__}. Use checkpoint_dir=None."
             )
+        if any(
+            n > 1 and not s for n, s in zip(value.shape, value.stride(), strict=True)
+        ):
+            raise TypeError(
+                f"checkpoint_dir can't keep {name!r} of the state_dict, which was made "
+                "by expand(): its elements share memory. Use clone() after it."
+            )
     return tensors
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import time
 import warnings
+from datetime import timedelta
 from pathlib import Path
 
 from sklcnn.network._checkpoint import read_checkpoint, write_checkpoint
@@ -46,12 +47,18 @@ class Checkpoints:
     """
 
     def __init__(self, folder, address, *, last=None, only_finished=False):
-        self.folder = Path(folder)
+        if not os.fspath(folder):
+            raise ValueError(
+                "checkpoint_dir expects a folder. Got an empty name: use '.' for the "
+                "current folder, or None to keep nothing."
+            )
+        self.folder = Path(os.fsdecode(folder)).expanduser()
         self.address = address
         self.last = last
         self.only_finished = only_finished
         self.statistics = None
         self._due = -math.inf
+        self._is_beside_longer = False
         self._has_warned = False
         self.found = self._find()
         if self.found is not None:
@@ -88,6 +95,8 @@ class Checkpoints:
             return
         if not must and not at_end and start < self._due:
             return
+        if self._is_beside_longer and not is_finished:
+            return
         facts, tensors = state()
         end = f"{facts['n_epochs']:06d}" if is_finished else "running"
         try:
@@ -97,7 +106,7 @@ class Checkpoints:
                 facts | {"address": self.address, "statistics": self.statistics},
                 tensors,
             )
-            if is_finished:
+            if is_finished and not self._is_beside_longer:
                 self._path("running").unlink(missing_ok=True)
         except OSError as error:
             message = (
@@ -167,7 +176,7 @@ class Checkpoints:
             checkpoint = read_checkpoint(path, self.address)
         except FileNotFoundError:  # by another process, which has finished
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
             warnings.warn(
                 f"The checkpoint {str(path)!r} can't be used: {error}. It is left "
                 "aside, and what it may have held is trained again.",
@@ -176,6 +185,7 @@ class Checkpoints:
             return None
         n_epochs = checkpoint.facts["n_epochs"]
         if self.last is not None and n_epochs > self.last:
+            self._is_beside_longer = True  # which must not lose what it has done
             return None
         checkpoint.is_finished = end.isdigit() and (
             self.last in (None, n_epochs) or checkpoint.facts["stopped"]
@@ -202,6 +212,13 @@ def clear_checkpoints(folder, older_than=None):
     n_bytes : int
         How much room the removed files took up.
 
+    Raises
+    ------
+    NotADirectoryError
+        If there is no such folder.
+    TypeError
+        If `older_than` is no timedelta.
+
     See Also
     --------
     sklcnn.CNNClassifier : Writes checkpoints where it has a `checkpoint_dir`.
@@ -215,9 +232,15 @@ def clear_checkpoints(folder, older_than=None):
     >>> clear_checkpoints(folder, older_than=timedelta(days=30))
     0
     """
-    if not os.path.isdir(folder):
+    folder = Path(os.fsdecode(folder)).expanduser()
+    if not folder.is_dir():
         raise NotADirectoryError(
-            f"clear_checkpoints expects a folder. There is none at {str(folder)!r}."
+            f"clear_checkpoints expects a folder. {str(folder)!r} is none."
+        )
+    if older_than is not None and not isinstance(older_than, timedelta):
+        raise TypeError(
+            "clear_checkpoints expects older_than=datetime.timedelta(days=...). Got "
+            f"{older_than!r}."
         )
     age = -math.inf if older_than is None else older_than.total_seconds()
     n_bytes = 0
@@ -234,7 +257,11 @@ def _entries(folder):
     """List the files in a folder that are checkpoints, or partly, by name."""
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if NAME.fullmatch(entry.name)]
+            return [
+                entry
+                for entry in entries
+                if NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+            ]
     except OSError:
         return []
 

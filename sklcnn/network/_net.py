@@ -210,6 +210,8 @@ class Net(NeuralNetClassifier):
             loss.backward()
             losses.append(loss.detach())
             logits.append(outputs.detach())
+            if len(parts) > 1:  # CUDA graphs write the next ones to the same place
+                logits[-1] = logits[-1].clone()
         if len(parts) == 1:
             return losses[0], logits[0]
         return torch.stack(losses).sum(), torch.cat(logits)

@@ -33,6 +33,11 @@ class ShareBatches(Callback):
     >>> model = CNNClassifier(batch_norm=False, callbacks=[ShareBatches()])
     """
 
+    @property
+    def is_shared(self):
+        """Whether there are several processes."""
+        return distributed.is_initialized() and distributed.get_world_size() > 1
+
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Share the network's work out, once all have the same network.
 
@@ -46,7 +51,7 @@ class ShareBatches(Callback):
             Not used.
         """
         self.handles_ = []
-        if distributed.is_initialized() and distributed.get_world_size() > 1:
+        if self.is_shared:
             check_same(net.module_)
             net.may_split = False  # each process waits for what the others compute
             self.handles_ = [

@@ -118,6 +118,30 @@ def test_no_folder_can_be_cleared(tmp_path):
         clear_checkpoints(tmp_path / "none")
 
 
+@pytest.mark.parametrize("older_than", [5, "3 days", 0])
+def test_an_age_must_be_a_timedelta(tmp_path, older_than):
+    """A plain number does not say of what."""
+    with pytest.raises(TypeError, match=r"older_than=datetime\.timedelta"):
+        clear_checkpoints(tmp_path, older_than=older_than)
+
+
+def test_folder_may_be_bytes_and_hold_folders(tmp_path):
+    """Folders are left alone, whatever they are called."""
+    save(tmp_path, 3, is_finished=True)
+    (path,) = tmp_path.iterdir()
+    path.with_name(f"{OTHER}-running.checkpoint").mkdir()
+
+    assert clear_checkpoints(os.fsencode(tmp_path)) > 0
+    assert [each.name for each in tmp_path.iterdir()] == [f"{OTHER}-running.checkpoint"]
+
+
+def test_home_is_the_users(tmp_path, monkeypatch):
+    """A tilde is no folder of that name."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert Checkpoints("~/kept", ADDRESS).folder == tmp_path / "kept"
+
+
 def test_old_partial_files_are_removed(tmp_path):
     """What a kill left half-written goes when the same training goes on."""
     save(tmp_path, 3, must=True)

@@ -1,12 +1,17 @@
 """Which trainings have a checkpoint in common, and which do not."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.base import clone
 from skorch.callbacks import Callback
 
 from sklcnn.augmentation import RandomRotation
+from sklcnn.images import ImageFiles
+from sklcnn.parallel import ShareBatches
 
 
 @pytest.mark.parametrize(
@@ -84,6 +89,51 @@ def test_what_changes_nothing_is_not_trained_again(tiny, noise, folder, epochs):
     assert len(epochs) == 2
 
 
+def test_default_dtype_of_torch_is_another_training(tiny, noise, folder, epochs):
+    """It decides how initial weights are drawn."""
+    tiny.set_params(checkpoint_dir=folder).fit(*noise)
+    torch.set_default_dtype(torch.float64)
+    try:
+        clone(tiny).fit(*noise)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+    assert epochs == [0, 1, 0, 1]
+
+
+def test_lazy_images_of_ones_own_are_told_by_their_pixels(
+    tiny, folder, epochs, tmp_path
+):
+    """A subclass may give other pixels for the same files."""
+    for number in range(6):
+        pixels = np.full((8, 8), 40 * number, dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    paths = sorted(map(str, tmp_path.glob("*.png")))
+    tiny.set_params(checkpoint_dir=folder)
+
+    class Inverted(ImageFiles):
+        def read(self, rows):
+            return 255 - super().read(rows)
+
+    for kind in (ImageFiles, Inverted, Inverted):
+        clone(tiny).fit(kind(paths, (8, 8)), [0, 1, 0, 1, 0, 1])
+
+    assert epochs == [0, 1, 0, 1]
+
+
+def test_training_that_processes_share_is_not_kept(tiny, noise, folder, monkeypatch):
+    """One process may find what another does not, and all would wait for ever."""
+    callback = ShareBatches()
+    monkeypatch.setattr(ShareBatches, "is_shared", True)
+    monkeypatch.setattr(ShareBatches, "on_train_begin", lambda *args, **known: None)
+    callback.handles_ = []
+    tiny.set_params(checkpoint_dir=folder, callbacks=[callback])
+
+    with pytest.warns(UserWarning, match="where processes share a training"):
+        tiny.fit(*noise)
+    assert not folder.exists()
+
+
 def test_seed_must_be_given(tiny, noise, folder):
     """Without `random_state` nothing can be found again, which a warning says."""
     tiny.set_params(checkpoint_dir=folder, random_state=None)
@@ -94,14 +144,16 @@ def test_seed_must_be_given(tiny, noise, folder):
 
 def test_network_that_hides_what_it_does_is_trained_without(tiny, noise, folder):
     """A network with something in it that can't be described warns."""
-    rng = np.random.default_rng(0)
+    lock = threading.Lock()
 
     def network(n_channels, n_classes):
-        rng.random()
-        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, n_classes))
+        with lock:
+            return torch.nn.Sequential(
+                torch.nn.Flatten(), torch.nn.Linear(64, n_classes)
+            )
 
     tiny.set_params(checkpoint_dir=folder, network=network)
 
-    with pytest.warns(UserWarning, match="Generator does not tell what it holds"):
+    with pytest.warns(UserWarning, match="lock does not tell what it holds"):
         tiny.fit(*noise)
     assert not folder.exists()

@@ -5,6 +5,7 @@ import itertools
 import os
 
 import pytest
+import torch
 from sklearn.base import clone
 
 
@@ -41,6 +42,26 @@ def test_damaged_checkpoint_is_told_and_trained_again(
     assert_equal_models(again, expected)
     clone(tiny).fit(*noise)
     assert len(epochs) == 2
+
+
+def test_buffer_that_cannot_be_kept_is_an_error(tiny, noise, folder):
+    """Elements that share memory can't be put back; the message names the buffer."""
+
+    def network(n_channels, n_classes):
+        layers = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, n_classes))
+        layers.register_buffer("wide", torch.ones(1, 3).expand(4, 3))
+        return layers
+
+    tiny.set_params(checkpoint_dir=folder, network=network)
+
+    with pytest.raises(TypeError, match=r"wide.*Use clone\(\)"):
+        tiny.fit(*noise)
+
+
+def test_folder_without_a_name_is_an_error(tiny, noise):
+    """It would be the current one, which clear_checkpoints refuses."""
+    with pytest.raises(ValueError, match="empty name"):
+        tiny.set_params(checkpoint_dir="").fit(*noise)
 
 
 def test_folder_that_is_none_is_an_error(tiny, noise, tmp_path):

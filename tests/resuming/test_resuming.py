@@ -108,6 +108,27 @@ def test_longer_training_goes_on_with_a_constant_rate(
     assert_equal_models(clone(tiny).fit(*noise), expected)
 
 
+def test_shorter_training_leaves_a_longer_one_that_was_killed(
+    tiny, noise, folder, epochs, assert_equal_models
+):
+    """What a longer training of the same address has done is not lost."""
+    tiny.set_params(lr_schedule="constant", weight_decay=1e-3, max_epochs=6)
+    expected = clone(tiny).fit(*noise)
+    tiny.set_params(checkpoint_dir=folder)
+    epochs.interrupted_after = 4
+    with pytest.raises(KeyboardInterrupt):
+        clone(tiny).fit(*noise)
+    epochs.interrupted_after = math.inf
+    epochs.clear()
+
+    clone(tiny).set_params(max_epochs=2).fit(*noise)
+    resumed = clone(tiny).fit(*noise)
+
+    assert epochs == [0, 1, 4, 5]
+    assert_equal_models(resumed, expected)
+    assert len(list(folder.iterdir())) == 2
+
+
 def test_stopped_early_is_finished_for_any_length(
     model, noise, folder, epochs, assert_equal_models
 ):
