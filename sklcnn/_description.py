@@ -4,6 +4,8 @@ import builtins
 import dis
 import functools
 import hashlib
+import importlib.metadata
+import importlib.util
 import pathlib
 import sys
 import types
@@ -87,11 +89,23 @@ def version_of(module):
     top = str(module).partition(".")[0]
     if top in sys.stdlib_module_names:
         return sys.version.partition(" ")[0] if top != "__main__" else None
-    package = sys.modules.get(top)
-    path = str(getattr(package, "__file__", None))
+    if top in sys.modules:
+        path = str(getattr(sys.modules[top], "__file__", None))
+    else:  # not imported yet, which is not to make a difference
+        spec = importlib.util.find_spec(top) if top else None
+        path = str(spec and spec.origin)
     if top == "sklcnn" or "site-packages" in path or "dist-packages" in path:
-        return str(getattr(package, "__version__", "unknown"))
+        return _installed_version(top)
     return None
+
+
+@functools.cache
+def _installed_version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # its distribution is named else
+        module = importlib.import_module(package)
+        return str(getattr(module, "__version__", "unknown"))
 
 
 class _Description:

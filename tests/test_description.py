@@ -250,6 +250,21 @@ def test_what_is_imported_in_a_call_is_refused():
     assert describe(imports_package)
 
 
+def test_packages_count_alike_before_they_are_imported(monkeypatch):
+    """Which packages have been imported so far says nothing about a network."""
+
+    def network(n_channels, n_classes):
+        from torchvision.models import resnet18
+
+        return resnet18(num_classes=n_classes)
+
+    monkeypatch.delitem(sys.modules, "torchvision", raising=False)
+    before = describe(network)
+    monkeypatch.setitem(sys.modules, "torchvision", importlib.import_module("PIL"))
+
+    assert describe(network) == before
+
+
 def test_many_functions_are_described_once_each():
     """Functions that call one another are no tree, which would take for ever."""
     lines = [f"def f{n}(x): return f{n + 1}(x) + f{n + 2}(x)" for n in range(60)]
