@@ -12,6 +12,7 @@ import types
 
 import numpy as np
 import torch
+from scipy import special
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
 
@@ -32,6 +33,7 @@ SKIPPED = {
     "__doc__",
     "__firstlineno__",
     "__module__",
+    "__slotnames__",
     "__static_attributes__",
     "__weakref__",
     "_abc_impl",
@@ -63,7 +65,12 @@ def describe(value):
     TypeError
         If the value, or something in it, does not tell what it holds.
     """
-    return _Description().of(value)
+    try:
+        return _Description().of(value)
+    except (RuntimeError, ValueError) as error:  # too deep, or not as it should be
+        raise TypeError(
+            f"{type(value).__name__} can't be described: {error}"
+        ) from error
 
 
 def hash_array(array):
@@ -87,8 +94,10 @@ def version_of(module):
         None for modules that are nobody's release, such as scripts and notebooks.
     """
     top = str(module).partition(".")[0]
+    if top in ("__main__", "__mp_main__"):
+        return None
     if top in sys.stdlib_module_names:
-        return sys.version.partition(" ")[0] if top != "__main__" else None
+        return sys.version.partition(" ")[0]
     if top in sys.modules:
         path = str(getattr(sys.modules[top], "__file__", None))
     else:  # not imported yet, which is not to make a difference
@@ -118,8 +127,8 @@ class _Description:
 
     def of(self, value):
         """Describe a value, in whatever it stands."""
-        if isinstance(value, np.generic):  # of which float64 is also a float
-            value = value.item() if value.dtype.names is None else np.array(value)
+        if isinstance(value, np.generic):  # other sums than with a plain number
+            return "scalar", self.of(np.array(value))
         if type(value) in PLAIN:
             return value
         if isinstance(value, NAMED_BY_TORCH):
@@ -149,13 +158,15 @@ def _describe_array(array, of):
 def _describe_tensor(tensor, of):
     if tensor.layout != torch.strided or tensor.is_meta:
         raise TypeError(f"a tensor of {tensor.layout} does not tell what it holds")
-    values = tensor.detach().cpu().contiguous()
-    values = values.reshape(-1).view(torch.uint8).numpy()
-    return "tensor", str(tensor.dtype), tuple(tensor.shape), hash_array(values)
+    values = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
+    values = hash_array(values.reshape(-1).view(torch.uint8).numpy())
+    kind = type(tensor).__name__, str(tensor.dtype), tensor.requires_grad
+    return "tensor", *kind, tuple(tensor.shape), values
 
 
 def _describe_set(items, of):
-    return ("set", *sorted(map(of, items), key=repr))
+    # in an order that what was met before has no part in
+    return ("set", *map(of, sorted(items, key=lambda item: repr(describe(item)))))
 
 
 def _describe_dict(items, of):
@@ -167,32 +178,33 @@ def _describe_by_name(kind, of):
 
 
 def _describe_class(kind, of):
-    if version_of(kind.__module__) is not None:
+    if _is_installed(kind, kind.__module__):
         return _describe_by_name(kind, of)
     parts = [
-        (name, None if isinstance(part, SLOTS) else of(part))
+        (name, of(part))
         for name, part in sorted(vars(kind).items())
-        if name not in SKIPPED
+        if name not in SKIPPED and not isinstance(part, SLOTS)
     ]
     bases = [of(base) for base in (type(kind), *kind.__bases__)]
     return "class", _name(kind), *bases, *parts
 
 
 def _describe_function(function, of):
-    if version_of(function.__module__) is not None:
+    if _is_installed(function, function.__globals__.get("__name__")):
         return _describe_by_name(function, of)
     try:
         cells = [cell.cell_contents for cell in function.__closure__ or ()]
     except ValueError as error:  # a function within itself, not yet bound
         raise TypeError(f"{_name(function)} is not complete") from error
-    attributes, names = _names_in(function.__code__)
+    attributes, names, bare = _names_in(function.__code__)
     around = function.__globals__
-    used = [around[name] for name in names if name in around]
+    used = [(name, around[name]) for name in names if name in around]
+    used += zip(function.__code__.co_freevars, cells, strict=True)
     held = [
-        _describe_part_of_module(part, attributes, of)
-        if isinstance(part, types.ModuleType)
-        else of(part)
-        for part in (*used, *cells)
+        (name, _describe_part_of_module(part, attributes, of))
+        if isinstance(part, types.ModuleType) and name not in bare
+        else (name, of(part))
+        for name, part in used
     ]
     kept = (function.__defaults__, function.__kwdefaults__, vars(function))
     unknown = [n for n in names if n not in around and not hasattr(builtins, n)]
@@ -200,13 +212,24 @@ def _describe_function(function, of):
     return "function", _name(function), code, *map(of, kept), *held, *unknown
 
 
-def _describe_part_of_module(module, names, of):
+def _is_installed(thing, module):
+    """Tell whether a function or class is that of its name in a package."""
+    if version_of(module) is None or version_of(thing.__module__) is None:
+        return False
+    found = sys.modules.get(thing.__module__)
+    for name in thing.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is thing
+
+
+def _describe_part_of_module(module, names, of, within=()):
     """Describe what code can mean by a module: what has a name that stands in it."""
     version = version_of(module.__name__)
-    if version is not None:
+    if version is not None or module in within:
         return "module", module.__name__, version
+    within = (*within, module)
     parts = [
-        (name, _describe_part_of_module(part, names, of))
+        (name, _describe_part_of_module(part, names, of, within))
         if isinstance(part, types.ModuleType)
         else (name, of(part))
         for name, part in sorted(vars(module).items())
@@ -223,17 +246,35 @@ def _describe_code(code, of):
         for constant in code.co_consts
     )
     names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
-    return code.co_code, constants, *names
+    arguments = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount
+    flags = code.co_flags, getattr(code, "co_exceptiontable", None)
+    return code.co_code, constants, *names, *arguments, *flags
 
 
 def _names_in(code):
-    """List the names in a function and those within it: all, and those of globals."""
-    attributes, names = set(code.co_names), set()
+    """List the names in a function and those within it.
+
+    Returns
+    -------
+    attributes : set of str
+        All names.
+    names : list of str
+        Those of globals.
+    bare : set of str
+        Those that stand for more than one of their attributes.
+    """
+    attributes, names, bare = set(code.co_names), set(), set()
     instructions = list(dis.get_instructions(code))
     for number, instruction in enumerate(instructions):
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+        if "GLOBAL" in instruction.opname or instruction.opname == "LOAD_NAME":
             names.add(instruction.argval)
-        elif instruction.opname == "IMPORT_NAME":
+        if instruction.opname in LOADS:
+            following = instructions[number + 1].opname
+            if following not in ("LOAD_ATTR", "LOAD_METHOD"):
+                bare.add(instruction.argval)
+        if instruction.argval in HIDING and instruction.opname.startswith("LOAD_"):
+            raise TypeError(f"{code.co_name} uses {instruction.argval}")
+        if instruction.opname == "IMPORT_NAME":
             is_relative = instructions[number - 2].argval != 0
             if is_relative or version_of(instruction.argval) is None:
                 raise TypeError(
@@ -242,8 +283,9 @@ def _names_in(code):
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             inner = _names_in(constant)
-            attributes, names = attributes.union(inner[0]), names.union(inner[1])
-    return attributes, sorted(names)
+            attributes, bare = attributes | inner[0], bare | inner[2]
+            names = names.union(inner[1])
+    return attributes, sorted(names), bare
 
 
 def _describe_module(module, of):
@@ -255,20 +297,34 @@ def _describe_module(module, of):
 
 def _describe_object(value, of):
     """Describe an object as it is pickled: by all that it holds, learnt or given."""
+    message = f"{type(value).__name__} does not tell what it holds"
+    if isinstance(value, (set, frozenset)):  # in an order that changes
+        raise TypeError(message)
     try:
-        made_by, arguments, *state = value.__reduce_ex__(2)
+        reduced = value.__reduce_ex__(2)
     except Exception as error:
-        message = f"{type(value).__name__} does not tell what it holds"
         raise TypeError(message) from error
-    held, items, pairs = (*state, None, None, None)[:3]
+    if isinstance(reduced, str):
+        return "named", reduced, of(type(value))
+    made_by, arguments, held, items, pairs, setter = (*reduced, *[None] * 4)[:6]
     if isinstance(held, dict):  # attributes, whose order says nothing
         held = sorted(held.items())
-    contents = [list(part or ()) for part in (items, pairs)]
+    contents = [setter, *(list(part or ()) for part in (items, pairs))]
     return "object", of(type(value)), of(made_by), of(arguments), of(held), of(contents)
 
 
+def _describe_ufunc(function, of):
+    if function not in (
+        getattr(np, function.__name__, None),
+        vars(special).get(function.__name__),
+    ):
+        raise TypeError(f"{function.__name__} does not tell what it holds")
+    return "ufunc", function.__name__
+
+
 def _name(thing):
-    return f"{thing.__module__}.{thing.__qualname__}"
+    module = str(thing.__module__).replace("__mp_main__", "__main__")
+    return f"{module}.{thing.__qualname__}"
 
 
 def _by(kind, *names):
@@ -281,6 +337,12 @@ CODE = (type, types.FunctionType)
 
 SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 
+LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF")
+"""Instructions that are followed by others if an attribute is all that is wanted."""
+
+HIDING = {"__import__", "eval", "exec", "globals", "import_module"}
+"""Names of what gives code things that its names don't tell."""
+
 CACHED = type(functools.cache(len))
 
 KINDS = {
@@ -289,7 +351,7 @@ KINDS = {
     torch.Tensor: _describe_tensor,
     torch.nn.Parameter: _describe_tensor,
     list: lambda items, of: ("list", *map(of, items)),
-    tuple: lambda items, of: ("list", *map(of, items)),
+    tuple: lambda items, of: ("tuple", *map(of, items)),
     set: _describe_set,
     frozenset: _describe_set,
     dict: _describe_dict,
@@ -301,7 +363,7 @@ KINDS = {
     types.MethodDescriptorType: _by("function", "__qualname__"),
     types.WrapperDescriptorType: _by("function", "__qualname__"),
     types.ClassMethodDescriptorType: _by("function", "__qualname__"),
-    np.ufunc: _by("ufunc", "__name__"),
+    np.ufunc: _describe_ufunc,
     functools.partial: _by("partial", "func", "args", "keywords"),
     functools.cached_property: _by("property", "func"),
     CACHED: _by("cached", "__wrapped__"),

@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 from tqdm.auto import tqdm
 
 from sklcnn.network._address import address_of, describe_device
@@ -72,7 +73,7 @@ class ResumingMixin:
         return {
             "type": type(self),
             "parameters": {
-                name: value
+                name: _as_given_otherwise(value)
                 for name, value in parameters.items()
                 if name not in TOLD_OTHERWISE
             },
@@ -143,6 +144,13 @@ class ResumingMixin:
             "watch": watch.counters(),
         }
         return facts, take_tensors(self.net_, watch)
+
+
+def _as_given_otherwise(value):
+    """Give the plain number, or the tuple, that means the same as a parameter."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return tuple(map(_as_given_otherwise, value)) if type(value) is list else value
 
 
 def _plain(record):

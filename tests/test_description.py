@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import types
 from collections import OrderedDict
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 import torch
 from sklearn.preprocessing import StandardScaler
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from sklcnn._description import describe, hash_array
 
@@ -33,6 +35,17 @@ def make(source, **known):
         (1, 1.5),
         ("1", 1),
         ((1, 2), (2, 1)),
+        ((1, 2), [1, 2]),
+        (np.float64(0.5), 0.5),
+        (nn.Parameter(torch.ones(2)), torch.ones(2)),
+        (nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2), False)),
+        (lambda a, b: b, lambda a, *b: b),
+        (lambda a, b: b, lambda a, *, b: b),
+        (get_ema_multi_avg_fn(0.9), get_ema_multi_avg_fn(0.99)),
+        (
+            functools.wraps(nn.Conv2d)(lambda c: c + 1),
+            functools.wraps(nn.Conv2d)(lambda c: c + 2),
+        ),
         ({"a": 1}, {"a": 2}),
         ({"a": 1, "b": 2}, {"b": 2, "a": 1}),  # layers may be built in this order
         (OrderedDict(a=1), {"a": 1}),
@@ -68,8 +81,6 @@ def test_other_values_are_described_otherwise(one, other):
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ((1, 2), [1, 2]),
-        (np.float64(0.5), 0.5),
         (np.arange(6).reshape(2, 3), np.asfortranarray(np.arange(6).reshape(2, 3))),
         (np.arange(6)[::2], np.array([0, 2, 4])),
     ],
@@ -265,6 +276,37 @@ def test_packages_count_alike_before_they_are_imported(monkeypatch):
     assert describe(network) == before
 
 
+def test_what_is_run_is_nobodys_release(monkeypatch):
+    """In a worker, the program is a file of joblib's; what it was sent is not."""
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", pytest.__file__)
+    codes = [f"def network(c, k): return {n}" for n in (1, 2)]
+
+    one, other = (make(code, __name__="__main__")["network"] for code in codes)
+
+    assert repr(describe(one)) != repr(describe(other))
+
+
+def test_a_module_as_a_whole_is_refused(own_modules):
+    """What is used of it then can't be seen."""
+    own_blocks = own_modules(1, "")
+
+    for function in (
+        lambda: getattr(own_blocks, "VALUE"),  # noqa: B009
+        lambda: importlib.import_module("own_blocks"),
+        lambda: globals()["own_blocks"],
+    ):
+        with pytest.raises(TypeError, match=r"own_blocks|uses"):
+            describe(function)
+
+
+def test_modules_that_import_each_other_are_described():
+    """Neither is described in itself."""
+    one, other = types.ModuleType("own_one"), types.ModuleType("own_other")
+    one.other, other.one, one.VALUE = other, one, 3
+
+    assert describe(lambda: one.other.one.VALUE)
+
+
 def test_many_functions_are_described_once_each():
     """Functions that call one another are no tree, which would take for ever."""
     lines = [f"def f{n}(x): return f{n + 1}(x) + f{n + 2}(x)" for n in range(60)]
@@ -316,6 +358,8 @@ def test_what_refers_to_itself_is_described():
         torch.eye(2).to_sparse(),
         torch.ones(1, device="meta"),
         lambda: LOCK,
+        np.frompyfunc(lambda x: x, 1, 1),
+        type("Several", (set,), {})(),
         np.zeros(1, [("a", object)]),
     ],
 )
