@@ -278,7 +278,8 @@ def test_packages_count_alike_before_they_are_imported(monkeypatch):
 
 def test_what_is_run_is_nobodys_release(monkeypatch):
     """In a worker, the program is a file of joblib's; what it was sent is not."""
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", pytest.__file__)
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(main, "__file__", pytest.__file__, raising=False)
     codes = [f"def network(c, k): return {n}" for n in (1, 2)]
 
     one, other = (make(code, __name__="__main__")["network"] for code in codes)
