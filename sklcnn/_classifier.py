@@ -177,9 +177,9 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
       a second for some 1 GB; arrays that are read from disk are read once for that.
     - Of a `network` of one's own, its code is part of the hash, and all that it uses:
       functions, classes and values of its module and of other modules that are no
-      installed package. Where something does not tell what it holds, as a lock or an
-      import within a function, a warning says so, and the folder is not used. What the
-      network keeps must be in its `state_dict`.
+      installed package. Where something does not tell what it holds, as a lock, or such
+      a module that is imported within a function, a warning says so, and the folder is
+      not used. What the network keeps must be in its `state_dict`.
     - Trainings that `ShareBatches` shares out are not kept.
     - What `callbacks` hold is not kept. With them, only finished trainings are; they
       are called for epochs that are trained, and not for those that are loaded.
