@@ -289,10 +289,9 @@ def _names_in(code):
 
 
 def _describe_module(module, of):
-    version = version_of(module.__name__)
-    if version is None:
+    if version_of(module.__name__) is None:
         raise TypeError(f"module {module.__name__} does not tell what is used of it")
-    return "module", module.__name__, version
+    return _describe_part_of_module(module, (), of)
 
 
 def _describe_object(value, of):

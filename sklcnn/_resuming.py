@@ -9,6 +9,7 @@ from sklcnn.network._address import address_of, describe_device
 from sklcnn.network._checkpoint import put_tensors, take_tensors
 from sklcnn.network._checkpoint_folder import Checkpoints
 from sklcnn.network._hardware import count_threads, resolve_device
+from sklcnn.network._net import without_name
 
 TOLD_OTHERWISE = {
     "checkpoint_dir",
@@ -31,7 +32,8 @@ class ResumingMixin:
         """Look up what has been trained already; None where there is no folder."""
         if self.checkpoint_dir is None:
             return None
-        if any(getattr(each, "is_shared", False) for each in self.callbacks or ()):
+        callbacks = map(without_name, self.callbacks or ())
+        if any(getattr(callback, "is_shared", False) for callback in callbacks):
             warnings.warn(
                 "checkpoint_dir is not used where processes share a training: one of "
                 "them may find what another does not.",

@@ -21,7 +21,6 @@ PAUSE = 50
 ABANDONED = 3600
 """After how many seconds a partial file is nobody's work any more."""
 
-
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """The errors of a disk that is full, which must not end a search that is half done."""
 

@@ -206,14 +206,12 @@ class Net(NeuralNetClassifier):
         losses, logits = [], []
         for part in parts:
             each, outputs = self.loss_of(part)
-            loss = each.mean() * (len(part[1]) / n_rows)
+            loss = each.sum() / n_rows
             loss.backward()
+            if len(parts) == 1:
+                return loss.detach(), outputs.detach()
             losses.append(loss.detach())
-            logits.append(outputs.detach())
-            if len(parts) > 1:  # CUDA graphs write the next ones to the same place
-                logits[-1] = logits[-1].clone()
-        if len(parts) == 1:
-            return losses[0], logits[0]
+            logits.append(outputs.detach().clone())  # CUDA graphs write there again
         return torch.stack(losses).sum(), torch.cat(logits)
 
     def _split_further(self, n_rows):
@@ -307,10 +305,15 @@ class Net(NeuralNetClassifier):
         return False
 
 
+def without_name(callback):
+    """Give the callback itself where it comes in a pair with a name."""
+    named = isinstance(callback, tuple) and len(callback) == 2
+    return callback[1] if named else callback
+
+
 def check_callback(callback, *, name):
     """Check that a callback is one of skorch, or a name and one."""
-    named = isinstance(callback, tuple) and len(callback) == 2
-    if not hasattr(callback[1] if named else callback, "on_train_begin"):
+    if not hasattr(without_name(callback), "on_train_begin"):
         raise ValueError(
             f"{name} expects callbacks of skorch, or pairs of a name and one. Got "
             f"{callback!r} among them."

@@ -121,13 +121,18 @@ def test_lazy_images_of_ones_own_are_told_by_their_pixels(
     assert epochs == [0, 1, 0, 1]
 
 
-def test_training_that_processes_share_is_not_kept(tiny, noise, folder, monkeypatch):
+@pytest.mark.parametrize("named", [False, True])
+def test_training_that_processes_share_is_not_kept(
+    tiny, noise, folder, monkeypatch, named
+):
     """One process may find what another does not, and all would wait for ever."""
     callback = ShareBatches()
     monkeypatch.setattr(ShareBatches, "is_shared", True)
     monkeypatch.setattr(ShareBatches, "on_train_begin", lambda *args, **known: None)
     callback.handles_ = []
-    tiny.set_params(checkpoint_dir=folder, callbacks=[callback])
+    tiny.set_params(
+        checkpoint_dir=folder, callbacks=[("share", callback) if named else callback]
+    )
 
     with pytest.warns(UserWarning, match="where processes share a training"):
         tiny.fit(*noise)
