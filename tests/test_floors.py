@@ -12,7 +12,7 @@ ROOT = Path(sklcnn.__file__).parent
 FLOORS = [
     "_sklearn",
     "_steps",
-    "_writing",
+    "_atomic_write",
     "_pixels",
     "_tensors",
     "_arrays",

@@ -6,7 +6,7 @@ import uuid
 
 import torch
 
-from sklcnn._writing import write_whole
+from sklcnn._atomic_write import write_atomically
 
 MAGIC = b"sklcnn checkpoint 1\n"
 """How each file begins; then come a length, a header of JSON, numbers and a digest."""
@@ -71,7 +71,7 @@ def write_checkpoint(path, facts, tensors):
     sha = hashlib.sha256()
     for piece in pieces:
         sha.update(piece)
-    write_whole(path, [*pieces, sha.digest()], partial)
+    write_atomically(path, [*pieces, sha.digest()], partial)
 
 
 def read_checkpoint(path, address):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sklearn.base import BaseEstimator
 
-from sklcnn._writing import write_whole
+from sklcnn._atomic_write import write_atomically
 from sklcnn.persistence._trusted import find_untrusted, read_schema
 
 MARK = b"sklcnn 1 sha256="
@@ -321,7 +321,7 @@ def _replace(path, data):
     """Write a file in one step: it is there in full, or as it was before."""
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-    write_whole(target, [data], temporary)
+    write_atomically(target, [data], temporary)
 
 
 def _explain(error):

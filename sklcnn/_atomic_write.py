@@ -1,15 +1,15 @@
-"""Files that are there in full, or as they were before."""
+"""Atomic writing of files: complete, or not at all."""
 
 import os
 
 
-def write_whole(path, pieces, temporary):
-    """Write a file in one step, by way of a temporary one in the same folder.
+def write_atomically(path, pieces, temporary):
+    """Write a file by way of a temporary file in the same folder.
 
     Parameters
     ----------
     path : Path
-        The file.
+        The file; one that exists is replaced.
     pieces : iterable of bytes-like
         Its content.
     temporary : Path
