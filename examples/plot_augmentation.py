@@ -25,14 +25,14 @@ from sklcnn.preprocessing import Resize
 
 photo = Resize((96, 96), aspect="crop").fit_transform(cat()[np.newaxis])
 drawn = {}
-for name in augmentation.__all__:
+for name in filter(lambda name: name.startswith("Random"), augmentation.__all__):
     augmented = getattr(augmentation, name)().fit_transform(photo)
     drawn[name] = [augmented.draw(0, epoch=epoch) for epoch in range(6)]
 
 # %%
 # Transforms for digits: small, and no mirroring. Fresh images take more epochs than the
 # same ones again and again; both get as many.
-steps = RandomRotation(degrees=10), RandomScale(), RandomTranslation(translate=0.06)
+steps = RandomRotation(10), RandomScale(), RandomTranslation(0.06)
 classifier = CNNClassifier(
     conv_channels=(16, 32), batch_size=32, max_epochs=25, random_state=0
 )

@@ -1,4 +1,4 @@
-"""Random transforms that interpolate between pixels."""
+"""Random steps that interpolate: rotation, shift, scale, shear, perspective."""
 
 from abc import abstractmethod
 from numbers import Integral, Real
@@ -8,7 +8,7 @@ import numpy as np
 from sklcnn._sklearn import Interval, Options
 from sklcnn.augmentation._base import (
     PROBABILITY,
-    BaseAugmentation,
+    FillingAugmentation,
     Pair,
     only_where,
     span,
@@ -31,24 +31,39 @@ _INTERPOLATION: dict = {
 }
 
 
-class _GeometricAugmentation(BaseAugmentation):
-    """Base of what is one matrix per image; neighbors are done in one interpolation."""
+class _GeometricAugmentation(FillingAugmentation):
+    """Base class of steps that have one matrix per image, whatever its pixels are."""
 
     @abstractmethod
-    def _matrices(self, random, image_shape):
-        """Draw matrices of shape (n, 3, 3), the middle of the image at (0, 0)."""
+    def _draw_matrices(self, random, image_shape):
+        """Draw matrices of shape (n, 3, 3), the center of the image at (0, 0)."""
 
-    def _draw(self, random, image_shape, pixel_range):
+    def draw_stage(self, random, image_format):
+        """Draw a matrix per image.
+
+        Parameters
+        ----------
+        random : RowRandom
+            Random numbers, one per image at a time.
+        image_format : ImageFormat
+            Shape and pixel values of the images.
+
+        Returns
+        -------
+        stage : Warp
+            The transform of a batch.
+        """
         happens = random.happens(self.p)
-        matrices = only_where(happens, self._matrices(random, image_shape))
-        return Warp(matrices, self.order, (self.mode, float(self.cval)))
+        matrices = only_where(happens, self._draw_matrices(random, image_format.shape))
+        cval = image_format.scaled(self.cval)
+        return Warp(matrices, self.order, self.mode, cval)
 
 
 class RandomRotation(_GeometricAugmentation):
-    """Rotate images at random, about their middle.
+    """Rotate images at random, about their center.
 
-    Neighboring geometric steps with the same `mode`, `cval` and `order` are done in one
-    interpolation.
+    Consecutive geometric steps with the same `mode`, `cval` and `order` are merged into
+    one interpolation.
 
     Parameters
     ----------
@@ -58,12 +73,12 @@ class RandomRotation(_GeometricAugmentation):
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
     cval : float, default=0.0
-        The value outside for ``mode="constant"``, where bool, uint8 and uint16 count
-        from 0 to 1.
+        Pixel value outside the image for ``mode="constant"``, on the scale of the
+        images: 255 is white in uint8.
     order : {0, 1}, default=1
         0 takes the nearest pixel, 1 interpolates linearly.
     p : float, default=1.0
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -98,22 +113,22 @@ class RandomRotation(_GeometricAugmentation):
         **_INTERPOLATION,
     }
 
-    def __init__(self, *, degrees=15, mode="constant", cval=0.0, order=1, p=1.0):
+    def __init__(self, degrees=15, *, mode="constant", cval=0.0, order=1, p=1.0):
         self.degrees = degrees
         self.mode = mode
         self.cval = cval
         self.order = order
         self.p = p
 
-    def _matrices(self, random, image_shape):
+    def _draw_matrices(self, random, image_shape):
         return rotation(np.deg2rad(random.uniform(*span(self.degrees))))
 
 
 class RandomTranslation(_GeometricAugmentation):
     """Move images at random, sideways and up or down.
 
-    Neighboring geometric steps with the same `mode`, `cval` and `order` are done in one
-    interpolation.
+    Consecutive geometric steps with the same `mode`, `cval` and `order` are merged into
+    one interpolation.
 
     Parameters
     ----------
@@ -123,12 +138,12 @@ class RandomTranslation(_GeometricAugmentation):
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
     cval : float, default=0.0
-        The value outside for ``mode="constant"``, where bool, uint8 and uint16 count
-        from 0 to 1.
+        Pixel value outside the image for ``mode="constant"``, on the scale of the
+        images: 255 is white in uint8.
     order : {0, 1}, default=1
         0 takes the nearest pixel, 1 interpolates linearly.
     p : float, default=1.0
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -160,14 +175,14 @@ class RandomTranslation(_GeometricAugmentation):
         **_INTERPOLATION,
     }
 
-    def __init__(self, *, translate=0.1, mode="constant", cval=0.0, order=1, p=1.0):
+    def __init__(self, translate=0.1, *, mode="constant", cval=0.0, order=1, p=1.0):
         self.translate = translate
         self.mode = mode
         self.cval = cval
         self.order = order
         self.p = p
 
-    def _matrices(self, random, image_shape):
+    def _draw_matrices(self, random, image_shape):
         height, width, _ = image_shape
         x = random.uniform(-self.translate * width, self.translate * width)
         y = random.uniform(-self.translate * height, self.translate * height)
@@ -175,12 +190,12 @@ class RandomTranslation(_GeometricAugmentation):
 
 
 class RandomScale(_GeometricAugmentation):
-    """Enlarge and reduce images at random, about their middle.
+    """Enlarge and reduce images at random, about their center.
 
     Images keep their size: what grows over it is cut off.
 
-    Neighboring geometric steps with the same `mode`, `cval` and `order` are done in one
-    interpolation.
+    Consecutive geometric steps with the same `mode`, `cval` and `order` are merged into
+    one interpolation.
 
     Parameters
     ----------
@@ -190,12 +205,12 @@ class RandomScale(_GeometricAugmentation):
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
     cval : float, default=0.0
-        The value outside for ``mode="constant"``, where bool, uint8 and uint16 count
-        from 0 to 1.
+        Pixel value outside the image for ``mode="constant"``, on the scale of the
+        images: 255 is white in uint8.
     order : {0, 1}, default=1
         0 takes the nearest pixel, 1 interpolates linearly.
     p : float, default=1.0
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -210,7 +225,7 @@ class RandomScale(_GeometricAugmentation):
     See Also
     --------
     RandomTranslation : Move images at random.
-    RandomPerspective : Look at images from aside.
+    RandomPerspective : Change the perspective of images at random.
 
     Examples
     --------
@@ -229,14 +244,14 @@ class RandomScale(_GeometricAugmentation):
         **_INTERPOLATION,
     }
 
-    def __init__(self, *, scale=(0.9, 1.1), mode="constant", cval=0.0, order=1, p=1.0):
+    def __init__(self, scale=(0.9, 1.1), *, mode="constant", cval=0.0, order=1, p=1.0):
         self.scale = scale
         self.mode = mode
         self.cval = cval
         self.order = order
         self.p = p
 
-    def _matrices(self, random, image_shape):
+    def _draw_matrices(self, random, image_shape):
         factors = random.log_uniform(*self.scale)
         return scaling(factors, factors)
 
@@ -244,8 +259,8 @@ class RandomScale(_GeometricAugmentation):
 class RandomShear(_GeometricAugmentation):
     """Slant images at random, sideways.
 
-    Neighboring geometric steps with the same `mode`, `cval` and `order` are done in one
-    interpolation.
+    Consecutive geometric steps with the same `mode`, `cval` and `order` are merged into
+    one interpolation.
 
     Parameters
     ----------
@@ -255,12 +270,12 @@ class RandomShear(_GeometricAugmentation):
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
     cval : float, default=0.0
-        The value outside for ``mode="constant"``, where bool, uint8 and uint16 count
-        from 0 to 1.
+        Pixel value outside the image for ``mode="constant"``, on the scale of the
+        images: 255 is white in uint8.
     order : {0, 1}, default=1
         0 takes the nearest pixel, 1 interpolates linearly.
     p : float, default=1.0
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -275,7 +290,7 @@ class RandomShear(_GeometricAugmentation):
     See Also
     --------
     RandomRotation : Rotate images at random.
-    RandomPerspective : Look at images from aside.
+    RandomPerspective : Change the perspective of images at random.
 
     Examples
     --------
@@ -296,22 +311,22 @@ class RandomShear(_GeometricAugmentation):
         **_INTERPOLATION,
     }
 
-    def __init__(self, *, degrees=10, mode="constant", cval=0.0, order=1, p=1.0):
+    def __init__(self, degrees=10, *, mode="constant", cval=0.0, order=1, p=1.0):
         self.degrees = degrees
         self.mode = mode
         self.cval = cval
         self.order = order
         self.p = p
 
-    def _matrices(self, random, image_shape):
+    def _draw_matrices(self, random, image_shape):
         return shear(np.deg2rad(random.uniform(*span(self.degrees))))
 
 
 class RandomPerspective(_GeometricAugmentation):
-    """Look at images from aside, at random.
+    """Change the perspective of images at random.
 
-    Neighboring geometric steps with the same `mode`, `cval` and `order` are done in one
-    interpolation.
+    Consecutive geometric steps with the same `mode`, `cval` and `order` are merged into
+    one interpolation.
 
     Parameters
     ----------
@@ -321,12 +336,12 @@ class RandomPerspective(_GeometricAugmentation):
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
     cval : float, default=0.0
-        The value outside for ``mode="constant"``, where bool, uint8 and uint16 count
-        from 0 to 1.
+        Pixel value outside the image for ``mode="constant"``, on the scale of the
+        images: 255 is white in uint8.
     order : {0, 1}, default=1
         0 takes the nearest pixel, 1 interpolates linearly.
     p : float, default=1.0
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -358,14 +373,14 @@ class RandomPerspective(_GeometricAugmentation):
         **_INTERPOLATION,
     }
 
-    def __init__(self, *, distortion=0.1, mode="constant", cval=0.0, order=1, p=1.0):
+    def __init__(self, distortion=0.1, *, mode="constant", cval=0.0, order=1, p=1.0):
         self.distortion = distortion
         self.mode = mode
         self.cval = cval
         self.order = order
         self.p = p
 
-    def _matrices(self, random, image_shape):
+    def _draw_matrices(self, random, image_shape):
         size = np.array(image_shape[1::-1])
         corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * size / 2
         moves = [random.uniform(-self.distortion, self.distortion) for _ in range(8)]

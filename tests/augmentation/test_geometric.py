@@ -7,6 +7,7 @@ from scipy import stats
 from skimage.transform import rescale, rotate
 
 from sklcnn.augmentation import (
+    ImageFormat,
     RandomCrop,
     RandomFlip,
     RandomPerspective,
@@ -14,8 +15,8 @@ from sklcnn.augmentation import (
     RandomScale,
     RandomShear,
     RandomTranslation,
+    RowRandom,
 )
-from sklcnn.images._random import RowRandom
 from sklcnn.images._warp import PADDING_MODES
 
 N = 10_000
@@ -23,7 +24,8 @@ N = 10_000
 
 def drawn_matrices(step, image_shape=(20, 30, 3)):
     """Draw 10,000 times."""
-    return step.stage(RowRandom(np.arange(N), 0, 0, 0), image_shape, (0, 1)).matrices
+    random = RowRandom(np.arange(N), 0, 0, 0)
+    return step.draw_stage(random, ImageFormat(image_shape)).matrices
 
 
 def assert_uniform(numbers, low, high):
