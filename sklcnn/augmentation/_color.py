@@ -1,4 +1,4 @@
-"""Random transforms of brightness and color."""
+"""Random steps that change colors: brightness, contrast, saturation, gamma."""
 
 from numbers import Real
 
@@ -17,7 +17,7 @@ from sklcnn.images._matrices import brightness, contrast, saturation
 
 
 class RandomBrightness(BaseAugmentation):
-    """Make images brighter and darker at random.
+    """Shift the brightness of images at random.
 
     All channels change alike, a fourth one (alpha) as well.
 
@@ -46,8 +46,8 @@ class RandomBrightness(BaseAugmentation):
 
     See Also
     --------
-    RandomContrast : Strengthen and weaken contrast at random.
-    RandomGamma : Brighten or darken the middle tones at random.
+    RandomContrast : Change the contrast of images at random.
+    RandomGamma : Raise pixels to a random power.
 
     Examples
     --------
@@ -93,7 +93,7 @@ class RandomBrightness(BaseAugmentation):
 
 
 class RandomContrast(BaseAugmentation):
-    """Strengthen and weaken the contrast of images at random.
+    """Change the contrast of images at random.
 
     All channels change alike, a fourth one (alpha) as well.
 
@@ -122,8 +122,8 @@ class RandomContrast(BaseAugmentation):
 
     See Also
     --------
-    RandomBrightness : Make images brighter and darker at random.
-    RandomSaturation : Strengthen and weaken colors at random.
+    RandomBrightness : Shift the brightness of images at random.
+    RandomSaturation : Change the saturation of images at random.
 
     Examples
     --------
@@ -167,7 +167,7 @@ class RandomContrast(BaseAugmentation):
 
 
 class RandomSaturation(BaseAugmentation):
-    """Strengthen and weaken the colors of images at random.
+    """Change the saturation of images at random.
 
     Gray images stay as they are. A fourth channel is no color and stays as it is.
 
@@ -196,8 +196,8 @@ class RandomSaturation(BaseAugmentation):
 
     See Also
     --------
-    RandomContrast : Strengthen and weaken contrast at random.
-    RandomBrightness : Make images brighter and darker at random.
+    RandomContrast : Change the contrast of images at random.
+    RandomBrightness : Shift the brightness of images at random.
 
     Examples
     --------
@@ -254,7 +254,7 @@ class RandomSaturation(BaseAugmentation):
 
 
 class RandomGamma(BaseAugmentation):
-    """Brighten or darken the middle tones of images at random.
+    """Raise pixels to a random power, which brightens or darkens middle tones.
 
     All channels change alike, a fourth one (alpha) as well.
 
@@ -282,8 +282,8 @@ class RandomGamma(BaseAugmentation):
 
     See Also
     --------
-    RandomBrightness : Make images brighter and darker at random.
-    RandomContrast : Strengthen and weaken contrast at random.
+    RandomBrightness : Shift the brightness of images at random.
+    RandomContrast : Change the contrast of images at random.
 
     Examples
     --------

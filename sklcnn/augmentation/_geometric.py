@@ -92,7 +92,7 @@ class RandomRotation(_GeometricAugmentation):
 
     See Also
     --------
-    RandomShear : Slant images at random.
+    RandomShear : Shear images at random.
     RandomFlip : Mirror images at random.
 
     Examples
@@ -125,7 +125,7 @@ class RandomRotation(_GeometricAugmentation):
 
 
 class RandomTranslation(_GeometricAugmentation):
-    """Move images at random, sideways and up or down.
+    """Translate images at random.
 
     Consecutive geometric steps with the same `mode`, `cval` and `order` are merged into
     one interpolation.
@@ -158,7 +158,7 @@ class RandomTranslation(_GeometricAugmentation):
     See Also
     --------
     RandomCrop : Move images by whole pixels.
-    RandomScale : Enlarge and reduce images at random.
+    RandomScale : Scale images at random.
 
     Examples
     --------
@@ -190,7 +190,7 @@ class RandomTranslation(_GeometricAugmentation):
 
 
 class RandomScale(_GeometricAugmentation):
-    """Enlarge and reduce images at random, about their center.
+    """Scale images at random, about their center.
 
     Images keep their size: what grows over it is cut off.
 
@@ -224,7 +224,7 @@ class RandomScale(_GeometricAugmentation):
 
     See Also
     --------
-    RandomTranslation : Move images at random.
+    RandomTranslation : Translate images at random.
     RandomPerspective : Change the perspective of images at random.
 
     Examples
@@ -257,7 +257,7 @@ class RandomScale(_GeometricAugmentation):
 
 
 class RandomShear(_GeometricAugmentation):
-    """Slant images at random, sideways.
+    """Shear images horizontally at random.
 
     Consecutive geometric steps with the same `mode`, `cval` and `order` are merged into
     one interpolation.
@@ -355,8 +355,8 @@ class RandomPerspective(_GeometricAugmentation):
 
     See Also
     --------
-    RandomShear : Slant images at random.
-    RandomScale : Enlarge and reduce images at random.
+    RandomShear : Shear images at random.
+    RandomScale : Scale images at random.
 
     Examples
     --------

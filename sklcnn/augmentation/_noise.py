@@ -15,7 +15,7 @@ from sklcnn.augmentation._stages import Blur, Erase, Noise
 
 
 class RandomNoise(BaseAugmentation):
-    """Add normally distributed noise to every value of every pixel.
+    """Add Gaussian noise to images.
 
     Every channel gets noise of its own, a fourth one (alpha) as well.
 
@@ -44,7 +44,7 @@ class RandomNoise(BaseAugmentation):
     See Also
     --------
     RandomBlur : Blur images at random.
-    RandomErasing : Paint a rectangle over images at random.
+    RandomErasing : Fill a random rectangle of images.
 
     Examples
     --------
@@ -113,7 +113,7 @@ class RandomBlur(BaseAugmentation):
     See Also
     --------
     RandomNoise : Add noise at random.
-    RandomErasing : Paint a rectangle over images at random.
+    RandomErasing : Fill a random rectangle of images.
 
     Examples
     --------
@@ -157,7 +157,7 @@ class RandomBlur(BaseAugmentation):
 
 
 class RandomErasing(FillingAugmentation):
-    """Paint a rectangle over images at random.
+    """Fill a random rectangle of images.
 
     Parameters
     ----------

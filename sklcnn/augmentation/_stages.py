@@ -17,7 +17,7 @@ from sklcnn.images._warp import warp_about_center
 
 
 class Stage(ABC):
-    """Base class of what is done to a batch of images.
+    """Base class of the transforms of a batch.
 
     `BaseAugmentation.draw_stage` returns one in every epoch, with the parameters of all
     images. It must return what a function of one image and its parameters would, so

@@ -1,4 +1,4 @@
-"""Move the pixels of many images, each by a matrix of its own."""
+"""Warping of images, each by a matrix of its own, as arrays and as tensors."""
 
 import numpy as np
 import torch
@@ -68,14 +68,14 @@ def warp_tensor(images, matrices, *, mode="constant", cval=0.0, order=1):
 
 
 def warp_about_center(images, matrices, *, mode="constant", cval=0.0, order=1):
-    """Warp a tensor by matrices whose origin is the middle of the image.
+    """Warp a tensor by matrices whose origin is the center of the image.
 
     Parameters
     ----------
     images : tensor of shape (n, height, width, n_channels)
         Floats, on any device.
     matrices : ndarray of shape (n, 3, 3)
-        From output pixels to input pixels, both counted from the middle.
+        From output pixels to input pixels, both relative to the center.
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside an image, in the words of `numpy.pad`.
     cval : float, default=0.0
@@ -105,10 +105,10 @@ def warp_about_center(images, matrices, *, mode="constant", cval=0.0, order=1):
 
 
 def _n_images_at_once(planes):
-    """Tell how many images a processor's cache holds, where not all of them.
+    """Compute the number of images that are warped at once.
 
-    Large color images are done in half the time that way. Their planes must be apart in
-    memory, which small batches do not repay.
+    Batches of large color images take half the time if done in parts that fit into the
+    processor's cache. That needs a copy, which small batches do not repay.
     """
     if planes.device.type != "cpu" or planes.numel() <= 2**19:
         return len(planes)
@@ -132,7 +132,7 @@ def _warp_planes(planes, matrices, *, mode, cval, order):
 
 
 def _sampling_grid(matrices, planes, align_corners):
-    """Say for each pixel where to look, -1 to 1 from border to border.
+    """Compute the input position of each pixel, -1 to 1 from border to border.
 
     x and y are computed as planes of their own, whose rows a processor adds at once:
     4 to 5 times as fast as pairs (x, y) side by side, and `grid_sample` takes both.
