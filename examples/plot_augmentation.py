@@ -62,8 +62,8 @@ for axes, name in zip(left.subplots(7, 2).flat, drawn, strict=True):
     axes.axis("off")
 
 # %%
-# Mean and standard deviation of the accuracy. In the mean, fresh images get 15 more of
-# 1,000 digits right after 100 training images, where samples differ as much, and 5 more
+# Mean and standard deviation of the accuracy. In the mean, fresh images get 6 more of
+# 1,000 digits right after 100 training images, where samples differ as much, and 6 more
 # after 500.
 axes = right.subplots()
 for name, values in scores.items():

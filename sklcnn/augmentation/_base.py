@@ -189,7 +189,12 @@ class FillingAugmentation(BaseAugmentation):
     """Base class of steps with a fill value `cval`, on the scale of the images."""
 
     def _check_dtype(self, dtype):
-        check_fill_value(self.cval, np.dtype(dtype), name=type(self).__name__)
+        if self.cval != "border":
+            check_fill_value(self.cval, np.dtype(dtype), name=type(self).__name__)
+
+    def _fill_value(self, image_format):
+        """Bring `cval` to the scale of the network."""
+        return self.cval if self.cval == "border" else image_format.scaled(self.cval)
 
 
 def span(value):

@@ -55,7 +55,7 @@ class _GeometricAugmentation(FillingAugmentation):
         """
         happens = random.happens(self.p)
         matrices = only_where(happens, self._draw_matrices(random, image_format.shape))
-        cval = image_format.scaled(self.cval)
+        cval = self._fill_value(image_format)
         return Warp(matrices, self.order, self.mode, cval)
 
 
@@ -72,9 +72,10 @@ class RandomRotation(_GeometricAugmentation):
         screen. Angles are drawn uniformly.
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
-    cval : float, default=0.0
+    cval : float or "border", default="border"
         Pixel value outside the image for ``mode="constant"``, on the scale of the
-        images: 255 is white in uint8.
+        images: 255 is white in uint8. ``"border"`` is the median color of the pixels at
+        the border, for each image.
     order : {0, 1}, default=1
         0 takes the nearest pixel, 1 interpolates linearly.
     p : float, default=1.0
@@ -113,7 +114,7 @@ class RandomRotation(_GeometricAugmentation):
         **_INTERPOLATION,
     }
 
-    def __init__(self, degrees=15, *, mode="constant", cval=0.0, order=1, p=1.0):
+    def __init__(self, degrees=15, *, mode="constant", cval="border", order=1, p=1.0):
         self.degrees = degrees
         self.mode = mode
         self.cval = cval
@@ -137,9 +138,10 @@ class RandomTranslation(_GeometricAugmentation):
         Distances are drawn uniformly.
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
-    cval : float, default=0.0
+    cval : float or "border", default="border"
         Pixel value outside the image for ``mode="constant"``, on the scale of the
-        images: 255 is white in uint8.
+        images: 255 is white in uint8. ``"border"`` is the median color of the pixels at
+        the border, for each image.
     order : {0, 1}, default=1
         0 takes the nearest pixel, 1 interpolates linearly.
     p : float, default=1.0
@@ -175,7 +177,9 @@ class RandomTranslation(_GeometricAugmentation):
         **_INTERPOLATION,
     }
 
-    def __init__(self, translate=0.1, *, mode="constant", cval=0.0, order=1, p=1.0):
+    def __init__(
+        self, translate=0.1, *, mode="constant", cval="border", order=1, p=1.0
+    ):
         self.translate = translate
         self.mode = mode
         self.cval = cval
@@ -204,9 +208,10 @@ class RandomScale(_GeometricAugmentation):
         drawn log-uniformly, so that 1/2 and 2 are equally far from 1.
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
-    cval : float, default=0.0
+    cval : float or "border", default="border"
         Pixel value outside the image for ``mode="constant"``, on the scale of the
-        images: 255 is white in uint8.
+        images: 255 is white in uint8. ``"border"`` is the median color of the pixels at
+        the border, for each image.
     order : {0, 1}, default=1
         0 takes the nearest pixel, 1 interpolates linearly.
     p : float, default=1.0
@@ -244,7 +249,9 @@ class RandomScale(_GeometricAugmentation):
         **_INTERPOLATION,
     }
 
-    def __init__(self, scale=(0.9, 1.1), *, mode="constant", cval=0.0, order=1, p=1.0):
+    def __init__(
+        self, scale=(0.9, 1.1), *, mode="constant", cval="border", order=1, p=1.0
+    ):
         self.scale = scale
         self.mode = mode
         self.cval = cval
@@ -269,9 +276,10 @@ class RandomShear(_GeometricAugmentation):
         to the right. Angles are drawn uniformly.
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
-    cval : float, default=0.0
+    cval : float or "border", default="border"
         Pixel value outside the image for ``mode="constant"``, on the scale of the
-        images: 255 is white in uint8.
+        images: 255 is white in uint8. ``"border"`` is the median color of the pixels at
+        the border, for each image.
     order : {0, 1}, default=1
         0 takes the nearest pixel, 1 interpolates linearly.
     p : float, default=1.0
@@ -311,7 +319,7 @@ class RandomShear(_GeometricAugmentation):
         **_INTERPOLATION,
     }
 
-    def __init__(self, degrees=10, *, mode="constant", cval=0.0, order=1, p=1.0):
+    def __init__(self, degrees=10, *, mode="constant", cval="border", order=1, p=1.0):
         self.degrees = degrees
         self.mode = mode
         self.cval = cval
@@ -335,9 +343,10 @@ class RandomPerspective(_GeometricAugmentation):
         of the width and of the height. Distances are drawn uniformly.
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
-    cval : float, default=0.0
+    cval : float or "border", default="border"
         Pixel value outside the image for ``mode="constant"``, on the scale of the
-        images: 255 is white in uint8.
+        images: 255 is white in uint8. ``"border"`` is the median color of the pixels at
+        the border, for each image.
     order : {0, 1}, default=1
         0 takes the nearest pixel, 1 interpolates linearly.
     p : float, default=1.0
@@ -373,7 +382,9 @@ class RandomPerspective(_GeometricAugmentation):
         **_INTERPOLATION,
     }
 
-    def __init__(self, distortion=0.1, *, mode="constant", cval=0.0, order=1, p=1.0):
+    def __init__(
+        self, distortion=0.1, *, mode="constant", cval="border", order=1, p=1.0
+    ):
         self.distortion = distortion
         self.mode = mode
         self.cval = cval

@@ -255,7 +255,7 @@ class RandomErasing(FillingAugmentation):
         left = random.integers(0, width - widths)
         boxes = np.stack([top, top + heights, left, left + widths], axis=1)
         if self.mode == "constant":
-            return Erase(boxes, image_format.scaled(self.cval))
+            return Erase(boxes, self._fill_value(image_format))
         return Erase(
             boxes, keys=random.pixel_keys(), pixel_range=image_format.pixel_range
         )

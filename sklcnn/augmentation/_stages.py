@@ -130,9 +130,9 @@ class Warp(Stage):
     mode : {"constant", "edge", "symmetric", "reflect"}, default=None
         What lies outside the image, in the words of `numpy.pad`. None is for moves that
         need no pixels from outside, such as mirroring.
-    cval : float, default=0.0
+    cval : float or "border", default=0.0
         The value outside for ``mode="constant"``, on the scale of the network
-        (`ImageFormat.scaled`).
+        (`ImageFormat.scaled`), or the median color of each image's border.
 
     See Also
     --------
@@ -152,7 +152,7 @@ class Warp(Stage):
     matrices: np.ndarray
     order: int | None = None
     mode: str | None = None
-    cval: float = 0.0
+    cval: float | str = 0.0
 
     def then(self, other):
         """Merge two warps into one interpolation, if they agree on how it is done.

@@ -16,7 +16,7 @@ from sklcnn.images._warp import PADDING_MODES
 
 BORDER: dict = {
     "mode": [StrOptions(set(PADDING_MODES))],
-    "cval": [Interval(Real, None, None, closed="neither")],
+    "cval": [Interval(Real, None, None, closed="neither"), StrOptions({"border"})],
 }
 
 
@@ -103,9 +103,10 @@ class RandomCrop(FillingAugmentation):
         Number of pixels added on every side, at most the shorter side of the images.
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
-    cval : float, default=0.0
+    cval : float or "border", default="border"
         Pixel value outside the image for ``mode="constant"``, on the scale of the
-        images: 255 is white in uint8.
+        images: 255 is white in uint8. ``"border"`` is the median color of the pixels at
+        the border, for each image.
     p : float, default=1.0
         Probability of applying the transform to an image.
 
@@ -130,9 +131,9 @@ class RandomCrop(FillingAugmentation):
     >>> from sklcnn.augmentation import RandomCrop
     >>> X = np.array([[[1, 2, 3], [4, 5, 6], [7, 8, 9]]], dtype=np.uint8)
     >>> RandomCrop(padding=1).fit_transform(X).draw(epoch=1)
-    array([[[2, 3, 0],
-            [5, 6, 0],
-            [8, 9, 0]]], dtype=uint8)
+    array([[[2, 3, 4],
+            [5, 6, 4],
+            [8, 9, 4]]], dtype=uint8)
     """
 
     _parameter_constraints: dict = {
@@ -141,7 +142,7 @@ class RandomCrop(FillingAugmentation):
         "p": [PROBABILITY],
     }
 
-    def __init__(self, padding=4, *, mode="constant", cval=0.0, p=1.0):
+    def __init__(self, padding=4, *, mode="constant", cval="border", p=1.0):
         self.padding = padding
         self.mode = mode
         self.cval = cval
@@ -165,7 +166,7 @@ class RandomCrop(FillingAugmentation):
         happens = random.happens(self.p)
         x, y = (random.integers(-self.padding, self.padding) for _ in range(2))
         matrices = translation(x * happens, y * happens)
-        cval = image_format.scaled(self.cval)
+        cval = self._fill_value(image_format)
         return Warp(matrices, mode=self.mode, cval=cval)
 
     def check_shape(self, image_shape):

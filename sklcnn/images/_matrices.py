@@ -124,7 +124,7 @@ def perspective(before, after):
 
 
 def _from_basis(points):
-    """Map the projective basis, (1, 0, 0) to (0, 0, 1) and (1, 1, 1), to four points."""
+    """Compute the matrices from the projective basis to four points."""
     points = np.concatenate([points, np.ones((*points.shape[:-1], 1))], axis=-1)
     columns = np.swapaxes(points[..., :3, :], -1, -2)
     weights = np.linalg.solve(columns, points[..., 3, :, np.newaxis])

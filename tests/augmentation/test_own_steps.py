@@ -1,4 +1,4 @@
-"""Steps of one's own, as the guide shows them, work wherever those of the package do."""
+"""Steps of one's own, as the guide shows them, work as those of the package do."""
 
 import inspect
 import pickle
