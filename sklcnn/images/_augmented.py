@@ -259,6 +259,12 @@ class Draws:
             step.check_shape(image_shape)
             random = RowRandom(self.rows, *self.counters, number)
             stage = step.draw_stage(random, image_format)
+            if not hasattr(stage, "then"):
+                raise TypeError(
+                    f"{type(step).__name__}.draw_stage must return a stage, such as "
+                    "Pixelwise(function, *parameters) or Warp(matrices) of "
+                    f"sklcnn.augmentation. Got {stage!r} instead."
+                )
             both = stages[-1].then(stage) if stages else None
             if both is not None:
                 stage = both

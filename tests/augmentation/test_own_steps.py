@@ -169,6 +169,18 @@ def test_a_step_without_a_stage_is_no_step():
         Stage()
 
 
+@pytest.mark.parametrize("returned", [None, np.ones(3), np.negative])
+def test_what_is_no_stage_is_refused(returned):
+    """The message says what to return."""
+
+    class Unfinished(BaseAugmentation):
+        def draw_stage(self, random, image_format):
+            return returned
+
+    with pytest.raises(TypeError, match=r"Unfinished.draw_stage must .* Pixelwise\("):
+        Unfinished().fit_transform(np.zeros((2, 4, 4))).draw()
+
+
 def test_parameters_reach_functions_by_image():
     """In the dtype of the images, broadcast over their pixels."""
     random = RowRandom(np.arange(10), 0)
