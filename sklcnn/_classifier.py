@@ -7,14 +7,13 @@ from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.special import log_softmax, softmax
 from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._labels import check_labels, check_weights, encode_labels, find_classes
@@ -54,9 +53,12 @@ from sklcnn.network import (
     plan_training,
     release_memory,
     resolve_precision,
+    log_softmax_in_place,
     set_formats,
+    softmax_in_place,
     split_rows,
     torch_threads,
+    use_best_weights,
     with_steps_of,
 )
 
@@ -260,6 +262,7 @@ class CNNClassifier(
     True
     """
 
+    __metadata_request__fit = {"groups": True}  # as a splitter of groups is given, too
     _parameter_constraints: dict = {
         "image_shape": ["array-like", None],
         "network": [StrOptions({"convnet"}), callable],
@@ -274,10 +277,10 @@ class CNNClassifier(
         "mixup": [Interval(Real, 0, None, closed="left")],
         "cutmix": [Interval(Real, 0, None, closed="left")],
         "optimizer": [StrOptions(set(OPTIMIZERS))],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate": [Interval(Real, 0, 1e30, closed="right")],
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "nesterov": ["boolean"],
-        "weight_decay": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "weight_decay": [Interval(Real, 0, 1e30, closed="both"), StrOptions({"auto"})],
         "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
         "batch_size": [
             Interval(Integral, 1, None, closed="left"),
@@ -374,7 +377,7 @@ class CNNClassifier(
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, groups=None, *, X_val=None, y_val=None):
         """Train a network on images `X` and labels `y`.
 
         Parameters
@@ -387,6 +390,14 @@ class CNNClassifier(
             Class labels of any kind.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the images, not negative.
+        groups : array-like of shape (n_samples,), default=None
+            Groups of images, such as those of one patient, which `early_stopping` sets
+            aside together.
+        X_val : array-like of shape (n_val_samples, ...), default=None
+            Images to validate on, in place of some that are set aside: for
+            `early_stopping`, or to have their loss and accuracy in `history_`.
+        y_val : array-like of shape (n_val_samples,), default=None
+            Their labels.
 
         Returns
         -------
@@ -407,7 +418,9 @@ class CNNClassifier(
         """
         continues = self.warm_start and self.__sklearn_is_fitted__()
         seed = self._seed if continues else self._draw_seed()
-        told = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
+        metadata = {"sample_weight": sample_weight, "groups": groups}
+        metadata |= {"X_val": X_val, "y_val": y_val}
+        told = {"X": X, "y": y, "metadata": metadata}
         with self._unchanged_on_error(), torch_threads(self.n_jobs):
             data, classes, image_shape = self._check_data(
                 X,
@@ -416,8 +429,10 @@ class CNNClassifier(
                 classes=self.classes_ if continues else None,
                 reset=not continues,
             )
-            if self.early_stopping:
-                data = self._set_rows_aside(data, classes, seed)
+            if X_val is not None or y_val is not None:
+                data = self._add_validation(data, classes, image_shape, X_val, y_val)
+            elif self.early_stopping:
+                data = self._set_rows_aside(data, classes, seed, groups)
             if continues:
                 net, checkpoints = self._continue(data), None
             else:
@@ -511,15 +526,34 @@ class CNNClassifier(
         check_image_shape(images.shape, self.image_shape_, name=name)
         return images, self.image_shape_
 
-    def _set_rows_aside(self, data, classes, seed):
+    def _set_rows_aside(self, data, classes, seed, groups):
         """Set rows aside for early stopping."""
+        if groups is not None:
+            groups = column_or_1d(groups)
+            check_consistent_length(data.targets, groups)
+            groups = groups[data.rows]
+        labels = classes[data.targets[data.rows]]
         rows, valid_rows = split_rows(
-            data.rows,
-            classes[data.targets[data.rows]],
-            self.validation_fraction,
-            seed,
+            data.rows, labels, self.validation_fraction, seed, groups
         )
-        return replace(data, rows=rows, valid_rows=valid_rows)
+        return replace(data, rows=rows, valid=replace(data, rows=valid_rows))
+
+    def _add_validation(self, data, classes, image_shape, X_val, y_val):
+        """Check images to validate on."""
+        name = type(self).__name__
+        if X_val is None or y_val is None:
+            raise ValueError(
+                f"{name}.fit expects both X_val and y_val, or neither. Got only "
+                f"{'y_val' if X_val is None else 'X_val'}."
+            )
+        images = check_images(plain(X_val), estimator=self, reset=False)
+        check_image_shape(images.shape, image_shape, name=name)
+        labels = check_labels(images, y_val, name=name)
+        weights = np.ones(len(labels))
+        weights[getattr(images, "bad_rows", [])] = 0
+        targets = encode_labels(labels, classes, weights)
+        valid = TrainingData(images, targets, weights, np.flatnonzero(weights))
+        return replace(data, valid=valid)
 
     def _draw_seed(self):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -541,6 +575,7 @@ class CNNClassifier(
         _, mean, std = map(np.array, statistics)
         warn_if_lost_in_float32(mean, std, self.precision, name=name)
         network.set_statistics(*statistics)
+        network.pixel_dtype = str(plain(data.images).dtype)
         if checkpoints is not None:
             checkpoints.statistics = [np.asarray(part).tolist() for part in statistics]
         return make_net(network, parameters, seed=seed), checkpoints
@@ -560,7 +595,9 @@ class CNNClassifier(
             plain(data.images), data.weights, self.image_shape_
         )
         low, high = self._network.pixel_range
-        warn_if_out_of_range(found, (low, high), name=type(self).__name__)
+        warn_if_out_of_range(
+            found, (low, high), n_images=len(data.rows), name=type(self).__name__
+        )
         self._network.pixel_range = min(low, found[0]), max(high, found[1])
 
     def _train(self, training, classes, checkpoints=None, told=None):
@@ -580,6 +617,10 @@ class CNNClassifier(
         net, options = training.net, {}
         fitted = {"_network": net.network, "_net": net, "classes_": classes}
         fitted["_seed"] = net.seed
+        if checkpoints is not None and checkpoints.is_finished:
+            use_best_weights(training)
+            vars(self).update(fitted)
+            return
         if told is not None:
             root = begin_fit(self, training.n_epochs, **told)
             options["begin_epoch"] = lambda: begin_epoch(root, self, **told)
@@ -590,6 +631,10 @@ class CNNClassifier(
             net.run_training(
                 training, n_jobs=self.n_jobs, progress=bool(self.verbose), **options
             )
+        except ValueError:  # it would diverge again
+            if checkpoints is not None:
+                checkpoints.discard()
+            raise
         finally:
             if training.n_done:
                 vars(self).update(fitted)
@@ -638,7 +683,7 @@ class CNNClassifier(
         probabilities : ndarray of shape (n_samples, n_classes)
             In [0, 1]; columns follow `classes_`.
         """
-        return softmax(self._logits(X).astype(np.float64), axis=1)
+        return softmax_in_place(self._logits(X))
 
     def predict_log_proba(self, X):
         """Predict the logarithms of the probabilities of the classes.
@@ -653,7 +698,7 @@ class CNNClassifier(
         log_probabilities : ndarray of shape (n_samples, n_classes)
             At most 0; columns follow `classes_`.
         """
-        return log_softmax(self._logits(X).astype(np.float64), axis=1)
+        return log_softmax_in_place(self._logits(X))
 
     def decision_function(self, X):
         """Compute logits.
@@ -688,14 +733,16 @@ class CNNClassifier(
         return self._run("embeddings", X)
 
     def _logits(self, X):
-        return self._run("logits", X)
+        """Compute logits in float64, as probabilities are."""
+        return self._run("logits", X, dtype=np.float64)
 
-    def _run(self, method, X):
+    def _run(self, method, X, **options):
         """Ask the fitted network."""
         check_is_fitted(self)
         images, _ = self._check_images(X, reset=False)
         name = type(self).__name__
-        return getattr(self._network, method)(images, n_jobs=self.n_jobs, name=name)
+        options |= {"n_jobs": self.n_jobs, "name": name}
+        return getattr(self._network, method)(images, **options)
 
     def __sklearn_is_fitted__(self):
         return "_network" in vars(self)

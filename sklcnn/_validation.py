@@ -14,6 +14,9 @@ from sklcnn._warnings import warn_user
 
 MIN_FEATURES_TO_WARN = 64
 
+SEVERAL_IMAGES = 8
+"""Number of images that are not all dark, or all pale, by chance."""
+
 
 def check_images(X, *, estimator, reset=True):
     """Check that `X` holds images, whatever it is.
@@ -212,11 +215,11 @@ def check_image_shape(shape, image_shape, *, name):
     raise ValueError(message)
 
 
-def warn_if_out_of_range(found, pixel_range, *, name):
+def warn_if_out_of_range(found, pixel_range, *, name, n_images=0):
     """Warn about pixels whose range is far from that of the training images.
 
     Far is: beyond it by more than ten times its width, or (for what is not constant)
-    less than a hundredth as wide.
+    less than a hundredth as wide, or less than a tenth where several images are seen.
 
     Parameters
     ----------
@@ -225,15 +228,40 @@ def warn_if_out_of_range(found, pixel_range, *, name):
         `fit`.
     name : str
         Name of the estimator, for messages.
+    n_images : int, default=0
+        Number of images that were looked at.
     """
     low, high = found
     width = pixel_range[1] - pixel_range[0]
     beyond = max(pixel_range[0] - low, high - pixel_range[1])
-    if beyond > 10 * width or 0 < high - low < width / 100:
+    narrow = width / (10 if n_images >= SEVERAL_IMAGES else 100)
+    if beyond > 10 * width or 0 < high - low <= narrow:
         warn_user(
             f"{name} was fitted on pixels from {pixel_range[0]:g} to "
             f"{pixel_range[1]:g} and got pixels from {low:g} to {high:g} (uint8 and "
             "uint16 count as 0 to 1). Scale both alike: predictions may be wrong."
+        )
+
+
+def warn_if_other_depth(dtype, fitted_dtype, *, name):
+    """Warn about files of another bit depth than those in `fit`.
+
+    Parameters
+    ----------
+    dtype : dtype
+        Dtype of the images.
+    fitted_dtype : str or None
+        Name of the dtype of those in `fit`.
+    name : str
+        Name of the estimator, for messages.
+    """
+    depths = {"uint8", "uint16"}
+    if {str(dtype), fitted_dtype} == depths:
+        warn_user(
+            f"{name} was fitted on images of dtype {fitted_dtype} and got images of "
+            f"dtype {dtype}. Each counts as 0 to 1 over the whole range of its dtype, "
+            "which files of 10, 12 or 14 bits do not fill: predictions may be wrong. "
+            "Bring all files to one depth, for example 8 bits."
         )
 
 

@@ -49,6 +49,7 @@ FLOORS = [
     "augmentation._color",
     "augmentation._noise",
     "augmentation",
+    "network._outputs",
     "network._modules",
     "network._convnet",
     "network._contract",

@@ -146,6 +146,13 @@ class Checkpoints:
         _warn_of(self.found.path, reason)
         self.found = None
 
+    def discard(self):
+        """Remove what is left of a training that ended, or that can't be finished."""
+        if self._is_beside_longer:
+            return
+        with contextlib.suppress(OSError):
+            self._path("running").unlink(missing_ok=True)
+
     def remove_partial_files(self):
         """Remove what killed processes left half-written, if it is old enough."""
         for entry in _entries(self.folder):

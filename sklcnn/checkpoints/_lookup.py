@@ -124,6 +124,9 @@ def resume(training, checkpoints):
         restore(training, checkpoints.found)
     except (KeyError, TypeError, ValueError) as error:
         checkpoints.reject(error)
+        return
+    if checkpoints.is_finished:
+        checkpoints.discard()
 
 
 def saver(checkpoints):

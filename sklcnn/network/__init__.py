@@ -7,6 +7,7 @@ from sklcnn.network._hardware import resolve_device, torch_threads
 from sklcnn.network._memory import release_memory
 from sklcnn.network._net import check_callbacks
 from sklcnn.network._optimization import LR_SCHEDULES, OPTIMIZERS
+from sklcnn.network._outputs import log_softmax_in_place, softmax_in_place
 from sklcnn.network._plan import (
     build_network,
     check_same_network,
@@ -18,6 +19,7 @@ from sklcnn.network._plan import (
 from sklcnn.network._rules import resolve_precision
 from sklcnn.network._split import split_rows
 from sklcnn.network._statistics import channel_statistics
+from sklcnn.network._training import use_best_weights
 
 __all__ = [
     "LR_SCHEDULES",
@@ -30,6 +32,7 @@ __all__ = [
     "check_function",
     "check_same_network",
     "make_net",
+    "log_softmax_in_place",
     "plain",
     "plan_epoch",
     "plan_training",
@@ -37,7 +40,9 @@ __all__ = [
     "resolve_device",
     "resolve_precision",
     "set_formats",
+    "softmax_in_place",
     "split_rows",
     "torch_threads",
+    "use_best_weights",
     "with_steps_of",
 ]

@@ -24,7 +24,7 @@ READ_AHEAD = 2
 
 @dataclass
 class TrainingData:
-    """Images, targets and weights, and which rows to train and to validate on.
+    """Images, targets and weights, and the rows of them that are used.
 
     Parameters
     ----------
@@ -36,15 +36,15 @@ class TrainingData:
         Weights of the images. Those of weight 0 are in no row.
     rows : ndarray of shape (n_rows,)
         Rows to train on.
-    valid_rows : ndarray of shape (n_valid_rows,) or None
-        Rows to validate on.
+    valid : TrainingData or None
+        What to validate on, of whose images random transforms are left out.
     """
 
     images: object
     targets: np.ndarray
     weights: np.ndarray
     rows: np.ndarray
-    valid_rows: np.ndarray | None = None
+    valid: object = None
 
 
 class Batch(tuple):

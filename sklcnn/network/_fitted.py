@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import torch
 
-from sklcnn._validation import warn_if_out_of_range
+from sklcnn._validation import warn_if_other_depth, warn_if_out_of_range
 from sklcnn.network._batches import padded_batches
 from sklcnn.network._hardware import resolve_device, seeded, torch_threads
 from sklcnn.network._lock import ReadWriteLock
@@ -49,6 +49,11 @@ class FittedNetwork:
         Whether to train and whether to predict in bfloat16.
     device_asked_for : str, default="auto"
         Device to look for where the network is loaded.
+
+    Attributes
+    ----------
+    pixel_dtype : str or None
+        Name of the dtype of the training images; None where it is not known.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class FittedNetwork:
         self.dtype = dtype
         self.bfloat16 = tuple(bfloat16)
         self.device_asked_for = device_asked_for
+        self.pixel_dtype = None
         self.lock = ReadWriteLock()
 
     def move(self, device, *, dtype, bfloat16, device_asked_for="auto"):
@@ -114,7 +120,7 @@ class FittedNetwork:
         """Compute what enters the heads, as `run` does."""
         return self.run(images, ImageNetwork.embed, **options)
 
-    def run(self, images, function, *, grad=False, **options):
+    def run(self, images, function, *, grad=False, dtype=None, **options):
         """Apply a function of the network to images, in batches of one fixed size.
 
         What is computed for an image does not depend on the others. Several threads
@@ -131,6 +137,8 @@ class FittedNetwork:
             (n, ...).
         grad : bool, default=False
             Whether gradients can be computed within `function`.
+        dtype : dtype, default=None
+            Dtype of the outputs; None is that of the network.
         **options : dict
             `n_jobs`, the number of CPU threads, as in `CNNClassifier`; `name`, that of
             the estimator in warnings; `pixel_range`, the range beyond which to warn,
@@ -139,13 +147,12 @@ class FittedNetwork:
         Returns
         -------
         outputs : ndarray of shape (n_samples, ...)
-            In the dtype of the network.
         """
         outputs, start = None, 0
         for batch in self.iterate(images, function, grad=grad, **options):
             if outputs is None:  # at once, so that no outputs are held twice
                 shape = (images.shape[0], *batch.shape[1:])
-                outputs = np.empty(shape, dtype=batch.numpy().dtype)
+                outputs = np.empty(shape, dtype=dtype or batch.numpy().dtype)
             outputs[start : start + len(batch)] = batch.numpy()
             start += len(batch)
         return outputs
@@ -169,7 +176,11 @@ class FittedNetwork:
             # of images that are read by batches, those that are there tell the range
             is_array = isinstance(images, np.ndarray)
             seen = images if is_array else first[:n_first].cpu().numpy()
-            warn_if_out_of_range(pixel_extremes(seen), known_range, name=name)
+            warn_if_out_of_range(
+                pixel_extremes(seen), known_range, n_images=len(seen), name=name
+            )
+            if not is_array:
+                warn_if_other_depth(images.dtype, self.pixel_dtype, name=name)
         with self.lock.reading():
             for batch, n_rows in itertools.chain([(first, n_first)], batches):
                 with (
@@ -224,6 +235,7 @@ class FittedNetwork:
             "format": FORMAT,
             "spec": self.spec.as_dict(),
             "pixel_range": [float(end) for end in self.pixel_range],
+            "pixel_dtype": self.pixel_dtype,
             "dtype": str(self.dtype).removeprefix("torch."),
             "bfloat16": [bool(value) for value in self.bfloat16],
             "device": self.device_asked_for,
@@ -256,40 +268,40 @@ class FittedNetwork:
             If the state is damaged, or newer than this version of sklcnn.
         """
         try:
-            _check_format(state)
-            spec = NetworkSpec.from_dict(state["spec"])
-            weights = state["weights"]
-            if spec.kind == "convnet":  # a file can't ask for more than its own weights
-                _check_weights(weights, spec.build_structure())
-            with seeded(0, "cpu"):
-                module = spec.build()
-                if spec.kind == "callable":
-                    try_network(spec, module)  # lazy layers learn their shapes
-                    _check_weights(weights, module)
-            if _digest(state, sealed) != state["digest"]:
-                raise ValueError(
-                    "its weights, or what belongs to them, are not those that were "
-                    "saved. Restore the file from a copy, or train again"
-                )
-            module.to(dtype=DTYPES[state["dtype"]])
-            module.load_state_dict(
-                {key: torch.tensor(array) for key, array in weights.items()}
-            )
-            low, high = map(float, state["pixel_range"])
-            device = _find_device(state["device"], name)
-            network = cls(spec, module.eval(), (low, high), device)
-            return network.move(
-                device,
-                dtype=DTYPES[state["dtype"]],
-                bfloat16=state["bfloat16"],
-                device_asked_for=state["device"],
-            )
+            with torch_threads(None), seeded(0, "cpu"):
+                return cls._from_state(state, sealed, name)
         except NewerFormatError as error:
             raise ValueError(f"The saved {name} {error}") from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             known = isinstance(error, ValueError)
             problem = error if known else f"{type(error).__name__}: {error}"
             raise ValueError(f"The saved {name} is damaged: {problem}.") from error
+
+    @classmethod
+    def _from_state(cls, state, sealed, name):
+        _check_format(state)
+        spec, weights = NetworkSpec.from_dict(state["spec"]), state["weights"]
+        if spec.kind == "convnet":  # a file can't ask for more than its own weights
+            _check_weights(weights, spec.build_structure())
+        module = spec.build()
+        if spec.kind == "callable":
+            try_network(spec, module)  # where lazy layers learn their shapes
+            _check_weights(weights, module)
+        if _digest(state, sealed) != state["digest"]:
+            raise ValueError(
+                "its weights, or what belongs to them, are not those that were saved. "
+                "Restore the file from a copy, or train again"
+            )
+        formats = {"dtype": DTYPES[state["dtype"]], "bfloat16": state["bfloat16"]}
+        module.to(dtype=formats["dtype"])
+        module.load_state_dict(
+            {key: torch.tensor(array) for key, array in weights.items()}
+        )
+        low, high = map(float, state["pixel_range"])
+        network = cls(spec, module.eval(), (low, high), "cpu")
+        network.pixel_dtype = state.get("pixel_dtype")
+        device = _find_device(state["device"], name)
+        return network.move(device, **formats, device_asked_for=state["device"])
 
     def __getstate__(self):
         return {name: value for name, value in vars(self).items() if name != "lock"}

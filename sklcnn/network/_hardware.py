@@ -2,11 +2,29 @@
 
 import contextlib
 import multiprocessing
+import os
 import sys
 import threading
 
 import joblib
 import torch
+
+from sklcnn._warnings import warn_user
+
+
+class _Forks:
+    """Whether this process was forked; its threads of torch then hang for ever."""
+
+    happened = False
+
+    @classmethod
+    def note(cls):
+        """Note down, in the child, that it was forked."""
+        cls.happened = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Forks.note)
 
 GENERATORS = threading.RLock()
 """Lock that guards torch's global random generators."""
@@ -96,8 +114,20 @@ def trains_fast_in_bfloat16(device):
 
 
 def count_threads(n_jobs):
-    """Number of CPU threads: None is one, -1 all cores."""
-    return 1 if n_jobs is None else joblib.effective_n_jobs(n_jobs)
+    """Number of CPU threads: None is one, -1 all cores.
+
+    In a forked process it is one, with a warning where more were asked for: torch's
+    threads are not there any more, and would be waited for without end.
+    """
+    n_threads = 1 if n_jobs is None else joblib.effective_n_jobs(n_jobs)
+    if n_threads > 1 and _Forks.happened:
+        warn_user(
+            f"n_jobs={n_jobs} is one thread in a forked process, where torch would wait "
+            "for threads that it has lost. Start processes by 'spawn', 'forkserver' or "
+            "with joblib's loky for more."
+        )
+        return 1
+    return n_threads
 
 
 @contextlib.contextmanager

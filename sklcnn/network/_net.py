@@ -1,6 +1,7 @@
 """The skorch net around a fitted network."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -282,29 +283,37 @@ class Net(NeuralNetClassifier):
         valid : Batches or None
         """
         shape = self.network.spec.image_shape
-        columns = (
-            data.images,
-            data.targets,
-            data.weights / data.weights[data.rows].mean(),
-        )
+        scale = data.weights[data.rows].mean()
+        held = hold_on_device(data.images, shape, self.device)
         options = {
             "image_shape": shape,
             "batch_size": resolve_batch_size(self.batch_size, len(data.rows)),
             "device": self.device,
             "dtype": self.network.dtype,
-            "held": hold_on_device(data.images, shape, self.device),
         }
         batches = TrainingBatches(
-            *columns,
+            data.images,
+            data.targets,
+            data.weights / scale,
             data.rows,
+            held=held,
             pixel_range=working_range(*self.network.pixel_range),
             mixup=self.mixup,
             cutmix=self.cutmix,
             **options,
         )
-        if data.valid_rows is None:
+        valid = data.valid
+        if valid is None:
             return batches, None
-        return batches, Batches(*columns, data.valid_rows, **options)
+        is_held = valid.images is data.images
+        return batches, Batches(
+            valid.images,
+            valid.targets,
+            valid.weights / scale,
+            valid.rows,
+            held=held if is_held else None,
+            **options,
+        )
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Train for some epochs, at the constant learning rate `lr`.
@@ -342,8 +351,8 @@ class Net(NeuralNetClassifier):
         images = with_steps_of(X, self._as_images(X))
         targets = np.asarray(y, dtype=np.int64)
         rows = np.arange(len(targets))
-        data = TrainingData(images, targets, np.ones(len(rows)), rows, rows)
-        return self.make_batches(data)
+        data = TrainingData(images, targets, np.ones(len(rows)), rows)
+        return self.make_batches(replace(data, valid=data))
 
     def _as_images(self, X):
         if isinstance(X, RowsDataset):  # as scorers of skorch are given

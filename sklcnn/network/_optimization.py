@@ -57,6 +57,10 @@ def set_weight_decay(optimizer, weight_decay):
         group["weight_decay"] = weight_decay * group.get("decay_factor", 1.0)
 
 
+SETTLED = 0.1
+"""Share of the largest learning rate under which a rate counts as near its end."""
+
+
 class EarlyStopping:
     """Validation loss over the epochs, and the weights of the epoch with the smallest.
 
@@ -66,6 +70,11 @@ class EarlyStopping:
         Number of epochs without improvement after which to stop.
     tol : float
         By how much the loss must fall to count as an improvement.
+
+    Notes
+    -----
+    While the learning rate is still to fall, the loss is too: patience begins to count
+    where the rate has settled.
     """
 
     def __init__(self, patience, tol):
@@ -80,13 +89,15 @@ class EarlyStopping:
         """Give all but the weights, as plain values."""
         return {name: value for name, value in vars(self).items() if name != "weights"}
 
-    def update(self, loss, module):
+    def update(self, loss, module, *, is_settled=True):
         """Take in the loss of an epoch; tell whether to stop."""
         if loss < self.best_loss:
             self.best_loss, self.best_epoch = loss, self.n_epochs
             self.weights = copy.deepcopy(module.state_dict())
         if loss < self.loss_to_beat - self.tol:
             self.loss_to_beat, self.last_improvement = loss, self.n_epochs
+        if not is_settled:
+            self.last_improvement = self.n_epochs
         self.n_epochs += 1
         return self.n_epochs - self.last_improvement > self.patience
 
@@ -117,6 +128,20 @@ LR_SCHEDULES = {
     "constant": lambda progress: 1.0,
 }
 """From the share of steps already taken to the share of the peak learning rate."""
+
+
+def is_settled(learning_rates, epoch):
+    """Whether the learning rate is near its end, or constant.
+
+    Parameters
+    ----------
+    learning_rates : ndarray of shape (n_epochs, n_steps)
+        The learning rate of every step.
+    epoch : int
+        Number of the epoch at whose end to look.
+    """
+    end, largest = learning_rates[epoch, -1], learning_rates.max()
+    return bool(end <= SETTLED * largest or learning_rates.min() == largest)
 
 
 def plan_learning_rates(schedule, peak, n_epochs, n_steps):

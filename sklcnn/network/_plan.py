@@ -163,7 +163,7 @@ def plan_training(net, data, parameters):
     rates = plan_learning_rates(schedule, net.lr, n_epochs, len(batches))
     decay = resolve_weight_decay(parameters["weight_decay"], rates)
     stopping = None
-    if valid is not None:
+    if parameters["early_stopping"]:
         stopping = EarlyStopping(parameters["n_iter_no_change"], parameters["tol"])
     net.max_epochs = n_epochs
     return Training(net, batches, valid, rates, decay, stopping)

@@ -1,10 +1,15 @@
 """Setting images aside for validation."""
 
-from sklearn.model_selection import train_test_split
+import warnings
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 
-def split_rows(rows, labels, fraction, seed):
-    """Set rows aside for validation, the same share of every class.
+def split_rows(rows, labels, fraction, seed, groups=None):
+    """Set rows aside for validation, about the same share of every class.
+
+    Classes of a single row stay in training.
 
     Parameters
     ----------
@@ -16,6 +21,8 @@ def split_rows(rows, labels, fraction, seed):
         Share of the rows to set aside, in (0, 1).
     seed : int
         Seed of the random choice.
+    groups : ndarray of shape (n_rows,), default=None
+        Groups that are not cut in two.
 
     Returns
     -------
@@ -25,15 +32,38 @@ def split_rows(rows, labels, fraction, seed):
     Raises
     ------
     ValueError
-        If that can't be done, as where a class has a single row.
+        If that can't be done: with too few rows, or a single group.
     """
     try:
-        return train_test_split(
-            rows, test_size=fraction, stratify=labels, random_state=seed
+        if groups is not None:
+            return _split_groups(rows, labels, fraction, seed, groups)
+        _, numbers, counts = np.unique(labels, return_inverse=True, return_counts=True)
+        is_single = counts[numbers] == 1
+        if is_single.all():
+            raise ValueError("each class has a single one.")
+        rest, strata = rows[~is_single], labels[~is_single]
+        n_classes, n_valid = np.sum(counts > 1), int(np.ceil(fraction * len(rest)))
+        size = fraction if n_valid >= n_classes else int(n_classes)
+        train, valid = train_test_split(
+            rest, test_size=size, stratify=strata, random_state=seed
         )
+        return np.concatenate([train, rows[is_single]]), valid
     except ValueError as error:
         raise ValueError(
             f"early_stopping=True can't set aside validation_fraction={fraction} of "
-            f"{len(rows)} images: {error} Use another validation_fraction, more images "
-            "or early_stopping=False."
+            f"{len(rows)} images: {error} Use another validation_fraction, more "
+            "images, images of your own as X_val, or early_stopping=False."
         ) from error
+
+
+def _split_groups(rows, labels, fraction, seed, groups):
+    """Set whole groups aside: one of as many folds as give the share."""
+    n_groups = len(np.unique(groups))
+    if n_groups < 2:
+        raise ValueError("all are of one group.")
+    n_folds = int(np.clip(round(1 / fraction), 2, n_groups))
+    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():  # of classes that are in few folds
+        warnings.simplefilter("ignore", UserWarning)
+        train, valid = next(folds.split(rows, labels, groups))
+    return rows[train], rows[valid]

@@ -12,10 +12,11 @@ from tqdm.auto import tqdm
 
 from sklcnn.network._batches import Batches, RowsDataset, TrainingBatches
 from sklcnn.network._hardware import seeded, torch_threads
-from sklcnn.network._memory import explained_memory_error, kept_memory
+from sklcnn.network._memory import explained_memory_error
 from sklcnn.network._modules import DRAWS_NOTHING
 from sklcnn.network._optimization import (
     EarlyStopping,
+    is_settled,
     set_learning_rate,
     set_weight_decay,
 )
@@ -116,7 +117,6 @@ def train(
     with (
         tqdm(total=n_epochs, initial=training.n_done, disable=not progress) as bar,
         torch_threads(n_jobs),
-        kept_memory(net.device),
         explained_memory_error(
             f"training on batches of {training.batches.batch_size} images. Use a "
             f"smaller batch_size, such as {max(1, training.batches.batch_size // 2)},"
@@ -160,7 +160,9 @@ def train_epoch(training):
         stopped_by_callback = True
     check_finite(net, batches)
     stopped_by_patience = training.stopping is not None and training.stopping.update(
-        net.history[-1, "valid_loss"], net.module_
+        net.history[-1, "valid_loss"],
+        net.module_,
+        is_settled=is_settled(training.learning_rates, training.n_done - 1),
     )
     training.is_stopped = stopped_by_callback or stopped_by_patience
 

@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from sklcnn import CNNClassifier
-from sklcnn.network._modules import build_convnet
+from sklcnn.network._convnet import build_convnet, resolve_layout
+from sklcnn.network._spec import CONVNET_DEFAULTS
 
 BATCH_SIZE = 128
 
@@ -64,16 +65,8 @@ def attempt(prepare, *arguments, **keywords):
 
 def default_layers(image_shape, n_classes=10):
     """Build the default layers of the classifier."""
-    return build_convnet(
-        image_shape=image_shape,
-        n_classes=n_classes,
-        conv_channels=(32, 64, 128),
-        kernel_size=3,
-        pool_size=2,
-        hidden_units=(128,),
-        dropout=0.0,
-        batch_norm=True,
-    )
+    layout = resolve_layout(image_shape, **CONVNET_DEFAULTS)
+    return build_convnet(image_shape, n_classes, layout)
 
 
 class Standard:
