@@ -213,7 +213,7 @@ def test_deadly_fit_ends_the_search(own_client, noise, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "own_client", [{"distributed.scheduler.worker-ttl": "5s"}], indirect=True
+    "own_client", [{"distributed.scheduler.worker-ttl": "15s"}], indirect=True
 )
 def test_stopped_worker_is_replaced(own_client):
     """A worker that is stopped for longer than `worker-ttl` is done without."""
@@ -232,7 +232,8 @@ def test_stopped_worker_is_replaced(own_client):
 @pytest.mark.parametrize("own_client", [{}], indirect=True)
 def test_cluster_without_workers_ends_the_call(own_client):
     """Where all workers are gone for longer than said, the call ends with an error."""
-    timer = threading.Timer(1, own_client.retire_workers)
+    workers = list(own_client.scheduler_info()["workers"])
+    timer = threading.Timer(1, own_client.retire_workers, [workers])
     timer.start()
 
     with (

@@ -69,6 +69,7 @@ FLOORS = [
     "persistence._files",
     "persistence",
     "parallel._dask",
+    "parallel._agreement",
     "parallel._sharing",
     "parallel",
     "",
