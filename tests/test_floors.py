@@ -65,6 +65,7 @@ FLOORS = [
     "_base",
     "_outputs",
     "_classifier",
+    "persistence._content",
     "persistence._trusted",
     "persistence._files",
     "persistence",
