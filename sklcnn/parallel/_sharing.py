@@ -51,6 +51,9 @@ class ShareBatches(Callback):
     >>> model = CNNClassifier(batch_norm=False, callbacks=[ShareBatches()])
     """
 
+    handles_ = ()
+    must_compare_ = False
+
     @property
     def is_shared(self):
         """Whether there are several processes."""
@@ -69,8 +72,8 @@ class ShareBatches(Callback):
             Not used.
         """
         self._leave()
-        self.is_compared_ = False
-        if self.is_shared:
+        self.must_compare_ = self.is_shared
+        if self.must_compare_:
             count_training()
             net.may_split = False  # each process waits for what the others compute
 
@@ -88,11 +91,11 @@ class ShareBatches(Callback):
         **kwargs : dict
             Not used.
         """
-        if not self.is_shared or self.is_compared_:
+        if not self.must_compare_:
             return
         agree("begin")
         compare(facts_of(net, dataset_train, dataset_valid))
-        self.is_compared_ = True
+        self.must_compare_ = False
         self.handles_ = [
             net.module_.register_forward_pre_hook(self._take_part),
             net.module_.register_forward_hook(self._put_together),
@@ -168,9 +171,9 @@ class ShareBatches(Callback):
 
     def _leave(self):
         """Take the hooks off the network, also those of a training that failed."""
-        for handle in vars(self).get("handles_", []):
+        for handle in self.handles_:
             handle.remove()
-        self.handles_ = []
+        self.handles_ = ()
 
     def _take_part(self, module, inputs):
         """Keep the rows of this process, and remember where they belong."""
@@ -198,7 +201,7 @@ class ShareBatches(Callback):
         return torch.cat([everything[:start], logits, everything[stop:]])
 
     def __getstate__(self):
-        return {**vars(self), "handles_": []}
+        return {**vars(self), "handles_": ()}
 
 
 def sum_up(tensors, factor=1.0, *, stage):
