@@ -2,6 +2,9 @@
 
 import os
 import signal
+import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from sklcnn.network import _training
 from sklcnn.network._hardware import number_of_worker
 from sklcnn.parallel import register_dask
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 dask_array = pytest.importorskip("dask.array")
 
@@ -96,6 +100,162 @@ def test_what_workers_trained_is_loaded_elsewhere(
         assert_array_equal(actual.cv_results_[name], expected.cv_results_[name])
     X, _ = noise
     assert_array_equal(actual.predict_proba(X), expected.predict_proba(X))
+
+
+class OwnError(Exception):
+    """An error that takes two arguments, but remembers one: it can't be unpickled."""
+
+    def __init__(self, name, number):
+        super().__init__(f"{name} has {number}")
+
+
+class UnreadableResult:
+    """Something that can be pickled, but not unpickled."""
+
+    def __reduce__(self):
+        return int, ("no number",)
+
+
+class Unpicklable:
+    """Something large enough to be sent on its own, that can't be."""
+
+    def __init__(self):
+        self.lock, self.zeros = threading.Lock(), np.zeros(1000)
+
+    def __sizeof__(self):
+        return 8000
+
+
+def raise_value(error):
+    """Raise an error that is made on the worker."""
+    raise error()
+
+
+def slowly(number):
+    """Take half a second."""
+    time.sleep(0.5)
+    return number
+
+
+FAILURES = {
+    r"no finite loss": (raise_value, lambda: ValueError("no finite loss")),
+    r"a has 3": (raise_value, lambda: OwnError("a", 3)),
+    r"raised KeyboardInterrupt\(\)": (raise_value, KeyboardInterrupt),
+    r"raised SystemExit": (sys.exit, 3),
+    r"serialize .*lock": (lambda _: threading.Lock(), 0),
+    r"invalid literal": (lambda _: UnreadableResult(), 0),
+    r"(?i)cannot pickle|serialize": (id, Unpicklable()),
+}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("message", FAILURES)
+def test_error_of_a_task_ends_the_call(client, message):
+    """What a task raises is raised here, and the cluster forgets the other tasks."""
+    function, argument = FAILURES[message]
+
+    with (
+        parallel_config(backend="sklcnn-dask", n_jobs=-1),
+        pytest.raises(Exception, match=message),
+    ):
+        Parallel(timeout=60)(delayed(function)(argument) for _ in range(4))
+
+    deadline = time.monotonic() + 20
+    while client.processing() and any(client.processing().values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_cluster_of_one_worker_gets_the_work():
+    """Calls are not made by this process because the cluster has a single core."""
+    register_dask()
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster),
+        parallel_config(backend="sklcnn-dask", n_jobs=-1),
+    ):
+        pids = Parallel()(delayed(os.getpid)() for _ in range(3))
+
+    assert os.getpid() not in pids
+
+
+@pytest.fixture
+def own_client(request):
+    """Give a client of a cluster of the test's own, with settings of Dask."""
+    register_dask()
+    with (
+        dask.config.set(request.param),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "own_client", [{"distributed.scheduler.allowed-failures": 1}], indirect=True
+)
+def test_deadly_fit_ends_the_search(own_client, noise, tmp_path):
+    """A fit under which worker after worker dies is named, and the search ends."""
+    model = CNNClassifier(network=deadly_network(tmp_path, range(100)), max_epochs=1)
+    search = GridSearchCV(model, {"learning_rate": [0.1]}, cv=2, refit=False)
+
+    with (
+        parallel_config(backend="sklcnn-dask", n_jobs=-1),
+        pytest.raises(distributed.KilledWorker, match=r"_fit_and_score.*2 different"),
+    ):
+        search.fit(*noise)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "own_client", [{"distributed.scheduler.worker-ttl": "15s"}], indirect=True
+)
+def test_stopped_worker_is_replaced(own_client):
+    """A worker that is stopped for longer than `worker-ttl` is done without."""
+    pid = next(iter(own_client.run(os.getpid).values()))
+    timer = threading.Timer(1, os.kill, (pid, signal.SIGSTOP))
+    timer.start()
+
+    with parallel_config(backend="sklcnn-dask", n_jobs=-1):
+        found = Parallel(timeout=120)(delayed(slowly)(i) for i in range(8))
+
+    timer.join()
+    assert found == list(range(8))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("own_client", [{}], indirect=True)
+def test_cluster_without_workers_ends_the_call(own_client):
+    """Where all workers are gone for longer than said, the call ends with an error."""
+    workers = list(own_client.scheduler_info()["workers"])
+    timer = threading.Timer(1, own_client.retire_workers, [workers])
+    timer.start()
+
+    with (
+        parallel_config(backend="sklcnn-dask", n_jobs=-1, no_workers_timeout=2),
+        pytest.raises(
+            TimeoutError, match=r"no worker for 2 seconds.*no_workers_timeou"
+        ),
+    ):
+        Parallel(timeout=120)(delayed(slowly)(i) for i in range(20))
+
+    timer.join()
+
+
+def test_users_settings_of_dask_stay():
+    """Only Dask's own default is replaced, not what a user has set."""
+    name = "distributed.deploy.lost-worker-timeout"
+
+    register_dask()
+    assert dask.config.get(name) == "60s"
+    with dask.config.set({name: "7s"}):
+        register_dask()
+        assert dask.config.get(name) == "7s"
 
 
 def test_workers_have_numbers(client):

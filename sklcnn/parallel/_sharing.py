@@ -4,6 +4,15 @@ import torch
 from skorch.callbacks import Callback
 from torch import distributed
 
+from sklcnn.parallel._agreement import (
+    agree,
+    compare,
+    count_training,
+    digest,
+    facts_of,
+    with_clear_errors,
+)
+
 
 class ShareBatches(Callback):
     """Share every training batch out to the processes that `torchrun` started.
@@ -20,6 +29,15 @@ class ShareBatches(Callback):
 
     Notes
     -----
+    Before the first batch, processes compare images (all pixels of arrays; 64 of lazy
+    ones), labels, weights, rows, the network and what the net knows of the parameters,
+    and with every batch its rows, learning rate and weight decay: training ends with
+    an error that names what differs. Where one process fails, all others fail with an
+    error as soon as it begins its next training or ends, so that a cross-validation
+    with ``error_score=nan`` goes on with the same training in all. Nothing is waited
+    for longer than the ``timeout`` given to ``torch.distributed.init_process_group``,
+    which is half an hour by default with gloo.
+
     The network is shared out, which is nearly all of the work on a CPU; every process
     reads and augments whole batches. Batch normalization sees the rows of one process
     only and dropout draws for them, so that training with either differs from one
@@ -33,13 +51,16 @@ class ShareBatches(Callback):
     >>> model = CNNClassifier(batch_norm=False, callbacks=[ShareBatches()])
     """
 
+    handles_ = ()
+    must_compare_ = False
+
     @property
     def is_shared(self):
         """Whether there are several processes."""
         return distributed.is_initialized() and distributed.get_world_size() > 1
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
-        """Share the network's work out, once all have the same network.
+        """Keep batches whole, and wait for the first epoch to compare them.
 
         Parameters
         ----------
@@ -50,17 +71,60 @@ class ShareBatches(Callback):
         **kwargs : dict
             Not used.
         """
-        self.handles_ = []
-        if self.is_shared:
-            check_same(net.module_)
+        self._leave()
+        self.must_compare_ = self.is_shared
+        if self.must_compare_:
+            count_training()
             net.may_split = False  # each process waits for what the others compute
-            self.handles_ = [
-                net.module_.register_forward_pre_hook(self._take_part),
-                net.module_.register_forward_hook(self._put_together),
-            ]
+
+    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        """Share the network's work out, once all are known to train alike.
+
+        Parameters
+        ----------
+        net : skorch.NeuralNet
+            The net that is trained.
+        dataset_train : TrainingBatches
+            Rows to train on.
+        dataset_valid : Batches or None
+            Rows to validate on.
+        **kwargs : dict
+            Not used.
+        """
+        if not self.must_compare_:
+            return
+        agree("begin")
+        compare(facts_of(net, dataset_train, dataset_valid))
+        self.must_compare_ = False
+        self.handles_ = [
+            net.module_.register_forward_pre_hook(self._take_part),
+            net.module_.register_forward_hook(self._put_together),
+        ]
+
+    def on_batch_begin(self, net, batch=None, training=None, **kwargs):
+        """Note down what has to be alike in this step.
+
+        Parameters
+        ----------
+        net : skorch.NeuralNet
+            The net that is trained.
+        batch : tuple of two tensors
+            Images and targets.
+        training : bool
+            Whether the batch is trained on.
+        **kwargs : dict
+            Not used.
+        """
+        if self.handles_ and training:
+            group = net.optimizer_.param_groups[0]
+            self.step_ = {
+                "learning_rate": group["lr"],
+                "weight_decay": group["weight_decay"],
+                "rows of a batch": digest(batch[1]),
+            }
 
     def on_train_end(self, net, X=None, y=None, **kwargs):
-        """Leave the network as it was.
+        """Leave the network as it was, once all are at the end.
 
         Parameters
         ----------
@@ -71,9 +135,9 @@ class ShareBatches(Callback):
         **kwargs : dict
             Not used.
         """
-        for handle in self.handles_:
-            handle.remove()
-        self.handles_ = []
+        if self.handles_:
+            self._leave()
+            agree("end")
 
     def on_grad_computed(self, net, named_parameters, **kwargs):
         """Add the gradients of all processes.
@@ -88,7 +152,8 @@ class ShareBatches(Callback):
             Not used.
         """
         if self.handles_:
-            sum_up([p.grad for _, p in named_parameters if p.grad is not None])
+            gradients = [p.grad for _, p in named_parameters if p.grad is not None]
+            sum_up(gradients, stage="gradients")
 
     def on_epoch_end(self, net, **kwargs):
         """Average the running statistics of the processes.
@@ -102,7 +167,13 @@ class ShareBatches(Callback):
         """
         if self.handles_:
             buffers = [b for b in net.module_.buffers() if b.is_floating_point()]
-            sum_up(buffers, 1 / distributed.get_world_size())
+            sum_up(buffers, 1 / distributed.get_world_size(), stage="statistics")
+
+    def _leave(self):
+        """Take the hooks off the network, also those of a training that failed."""
+        for handle in self.handles_:
+            handle.remove()
+        self.handles_ = ()
 
     def _take_part(self, module, inputs):
         """Keep the rows of this process, and remember where they belong."""
@@ -125,34 +196,20 @@ class ShareBatches(Callback):
             logits = logits.float()
         everything = logits.new_zeros(n_rows, *logits.shape[1:])
         everything[start:stop] = logits.detach()
-        distributed.all_reduce(everything)
+        agree("logits", n_values=everything.numel(), **self.step_)
+        with_clear_errors(distributed.all_reduce, everything)
         return torch.cat([everything[:start], logits, everything[stop:]])
 
     def __getstate__(self):
-        return {**vars(self), "handles_": []}
+        return {**vars(self), "handles_": ()}
 
 
-def sum_up(tensors, factor=1.0):
+def sum_up(tensors, factor=1.0, *, stage):
     """Replace tensors by their sums over all processes, in one message."""
     flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-    distributed.all_reduce(flat)
+    agree(stage, n_values=flat.numel())
+    with_clear_errors(distributed.all_reduce, flat)
     parts = flat.mul_(factor).split([tensor.numel() for tensor in tensors])
     with torch.no_grad():
         for tensor, part in zip(tensors, parts, strict=True):
             tensor.copy_(part.view_as(tensor))
-
-
-def check_same(module):
-    """Check that all processes begin with the same network."""
-    own = torch.cat([t.double().reshape(-1) for t in module.state_dict().values()])
-    first = own.clone()
-    distributed.broadcast(first, 0)
-    differs = torch.tensor(float(not torch.equal(own, first)), device=own.device)
-    distributed.all_reduce(differs)
-    if differs:
-        raise ValueError(
-            "ShareBatches expects every process to fit the same images with the same "
-            f"parameters. In {int(differs)} of {distributed.get_world_size()} "
-            "processes the network starts from other weights, or other pixels. Set "
-            "random_state to one int, and load all images in every process."
-        )

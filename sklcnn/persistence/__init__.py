@@ -2,5 +2,6 @@
 
 from sklcnn.checkpoints import clear_checkpoints
 from sklcnn.persistence._files import dump, load
+from sklcnn.persistence._trusted import trusted_types
 
-__all__ = ["clear_checkpoints", "dump", "load"]
+__all__ = ["clear_checkpoints", "dump", "load", "trusted_types"]

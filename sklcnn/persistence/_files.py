@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import uuid
 import warnings
@@ -11,7 +12,7 @@ from pathlib import Path
 from sklearn.base import BaseEstimator
 
 from sklcnn._atomic_write import write_atomically
-from sklcnn.persistence._trusted import find_untrusted, read_schema
+from sklcnn.persistence._trusted import find_untrusted, names_of
 
 MARK = b"sklcnn 1 sha256="
 """Before the digest, in the comment that ends a file; it names the format."""
@@ -24,11 +25,8 @@ OUTSIDE = (
 
 LENGTH_OF_END = 2 + len(MARK) + 64
 
-MAX_EXPANSION = 100
-"""How many times its size a file may unpack to; some 30 times are seen in practice."""
 
-
-def dump(estimator, path):
+def dump(estimator, path, *, trusted=()):
     """Save an estimator to a file that holds data, and no code.
 
     Classifiers, pipelines of scikit-learn's steps and of ours, and fitted searches
@@ -44,7 +42,12 @@ def dump(estimator, path):
     estimator : estimator
         What to save, fitted or not.
     path : str, bytes or path-like
-        The file, by convention named ``*.skops``.
+        The file, by convention named ``*.skops``. One that is replaced keeps its
+        permissions.
+    trusted : list of type, callable or str, default=()
+        Classes and functions of your own that the estimator may hold, or their names
+        with their modules, such as ``"steps.RandomDots"``. Whoever loads the file has
+        to name them, too.
 
     Raises
     ------
@@ -82,10 +85,11 @@ def dump(estimator, path):
             f"dump expects the name of a file, in a folder that exists. {str(path)!r} "
             f"{problem}."
         )
-    _replace(path, _seal(_compress(_serialize(estimator))))
+    own = names_of(trusted, name="dump")
+    _replace(path, _seal(_serialize(estimator, own)))
 
 
-def load(path):
+def load(path, *, trusted=()):
     """Load an estimator from a file that `dump` wrote.
 
     Nothing is unpickled. The types and functions that a file names are looked up in a
@@ -99,6 +103,10 @@ def load(path):
     ----------
     path : str, bytes or path-like
         The file.
+    trusted : list of type, callable or str, default=()
+        Classes and functions beyond that list to import and use, or their names with
+        their modules. What they do with the content of the file is up to them: name
+        only those whose code may see anything.
 
     Returns
     -------
@@ -109,9 +117,11 @@ def load(path):
     ------
     TypeError
         If `path` is no name of a file, such as an open file.
+    OSError
+        If the file can't be read, such as a FileNotFoundError.
     ValueError
-        If the file can't be read, is damaged or not one of `dump`, or holds anything
-        that is not in the list.
+        If it is damaged or not one of `dump`, would take more memory than it is long,
+        or holds anything that is not in the list.
 
     See Also
     --------
@@ -137,19 +147,21 @@ def load(path):
     True
     """
     path = _as_path(path, name="load")
+    own = names_of(trusted, name="load")
     try:
         sealed = path.read_bytes()
     except OSError as error:
-        raise ValueError(
-            f"load can't read the file {str(path)!r}: {error.strerror}. Give the path "
-            "of a file that `sklcnn.persistence.dump` wrote."
+        raise type(error)(
+            error.errno,
+            f"load can't read the file: {error.strerror}. Give the path of a file that "
+            "`sklcnn.persistence.dump` wrote",
+            str(path),
         ) from error
     try:
         data = _unseal(sealed)
-        _check_size(data)
-        trusted, untrusted = find_untrusted(data)
+        known, untrusted = find_untrusted(data, own)
         if not untrusted:
-            estimator = _deserialize(data, trusted)
+            estimator = _deserialize(data, known)
     except Exception as error:
         raise ValueError(
             f"load can't use the file {str(path)!r}: {_explain(error)}. Restore the "
@@ -160,7 +172,8 @@ def load(path):
             f"load refuses the file {str(path)!r}: it holds {_name_all(untrusted)}, "
             "which is not among the types and functions that it trusts. If they come "
             "from the versions of sklcnn, scikit-learn or scikit-image that wrote the "
-            "file, load it with those; else don't trust the file."
+            "file, load it with those; if they are your own, name them in `trusted`; "
+            "else don't trust the file."
         )
     return estimator
 
@@ -174,14 +187,14 @@ def _as_path(path, *, name):
     return Path(os.fsdecode(path))
 
 
-def _serialize(estimator):
+def _serialize(estimator, own):
     """Make bytes of an estimator, and see to it that they are loaded as it is."""
     import skops.io
 
     name = type(estimator).__name__
     try:
-        data = skops.io.dumps(estimator)
-        trusted, untrusted = find_untrusted(data)
+        data = _compress(skops.io.dumps(estimator))
+        trusted, untrusted = find_untrusted(data, own)
     except Exception as error:
         raise ValueError(
             f"dump can't save this {name}: {_explain(error)}. Take what can't be saved "
@@ -193,8 +206,8 @@ def _serialize(estimator):
             "`load` would not trust: it loads estimators of sklcnn and scikit-learn, "
             "plain values, and public functions of scikit-image. Outside are functions "
             f"and classes of your own, {OUTSIDE}. Take it out (of a search, dump "
-            "`best_estimator_`), or save it with `joblib.dump` for those who trust the "
-            "file."
+            "`best_estimator_`), name what is your own in `trusted`, or save it with "
+            "`joblib.dump` for those who trust the file."
         )
     _check_survives(data, trusted, name=name)
     return data
@@ -238,6 +251,7 @@ def _describe(data):
             member.filename: (member.CRC, member.file_size)
             for member in archive.infolist()
         }
+        schema = json.loads(archive.read("schema.json"))
 
     def describe(value):
         if isinstance(value, list):
@@ -251,7 +265,7 @@ def _describe(data):
             described["content"].sort(key=repr)
         return described
 
-    return describe(read_schema(data))
+    return describe(schema)
 
 
 def _first_difference(before, after, place=""):
@@ -308,13 +322,6 @@ def _end(body):
     """Make the length and the text of the comment with the digest."""
     comment = MARK + hashlib.sha256(body).hexdigest().encode()
     return len(comment).to_bytes(2, "little") + comment
-
-
-def _check_size(data):
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        size = sum(member.file_size for member in archive.infolist())
-    if size > MAX_EXPANSION * len(data):
-        raise ValueError(f"its {len(data)} bytes unpack to {size}")
 
 
 def _replace(path, data):

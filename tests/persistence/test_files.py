@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -294,10 +295,14 @@ def test_foreign_file_is_told(kind, tmp_path):
 
 def test_path_that_is_no_file_is_told(tmp_path):
     """A missing file or folder, and a folder for a file, are told."""
-    with pytest.raises(ValueError, match=r"none.skops': No such file"):
+    with pytest.raises(
+        FileNotFoundError, match=r"No such file .*persistence.dump`.*none"
+    ):
         load(tmp_path / "none.skops")
-    with pytest.raises(ValueError, match=r"can't read the file .*directory"):
+    with pytest.raises(IsADirectoryError, match=r"load can't read .*irectory"):
         load(tmp_path)
+    with pytest.raises(NotADirectoryError, match=r"load can't read .*ot a directory"):
+        load(Path(__file__) / "model.skops")
     with pytest.raises(ValueError, match=r"in a folder that is not there"):
         dump(small(), tmp_path / "none" / "model.skops")
     with pytest.raises(ValueError, match=r"is a folder"):
