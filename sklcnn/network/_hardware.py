@@ -122,7 +122,7 @@ def count_threads(n_jobs):
     n_threads = 1 if n_jobs is None else joblib.effective_n_jobs(n_jobs)
     if n_threads > 1 and _Forks.happened:
         warn_user(
-            f"n_jobs={n_jobs} is one thread in a forked process, where torch would wait "
+            f"n_jobs={n_jobs} is one thread in a forked process: torch would wait "
             "for threads that it has lost. Start processes by 'spawn', 'forkserver' or "
             "with joblib's loky for more."
         )

@@ -158,7 +158,7 @@ def facts_of(net, train, valid):
         "optimizer": type(net.optimizer_).__name__,
         **{name: group[name] for name in names if name in group},
         "label_smoothing": getattr(net.criterion_, "label_smoothing", None),
-        "number format of losses": str(net.dtype),
+        "number format of losses": str(net.network.dtype),
         "callbacks": [type(callback).__name__ for _, callback in net.callbacks_],
         "layers of the network": digest(str(net.module_)),
         "epochs trained before": len(net.history),

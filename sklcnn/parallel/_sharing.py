@@ -84,9 +84,9 @@ class ShareBatches(Callback):
         ----------
         net : skorch.NeuralNet
             The net that is trained.
-        dataset_train : TrainingBatches
+        dataset_train : RowsDataset
             Rows to train on.
-        dataset_valid : Batches or None
+        dataset_valid : RowsDataset or None
             Rows to validate on.
         **kwargs : dict
             Not used.
@@ -94,7 +94,8 @@ class ShareBatches(Callback):
         if not self.must_compare_:
             return
         agree("begin")
-        compare(facts_of(net, dataset_train, dataset_valid))
+        valid = dataset_valid and dataset_valid.batches
+        compare(facts_of(net, dataset_train.batches, valid))
         self.must_compare_ = False
         self.handles_ = [
             net.module_.register_forward_pre_hook(self._take_part),

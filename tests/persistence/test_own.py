@@ -39,13 +39,12 @@ def flat_network(n_channels, n_classes):
     return nn.Sequential(nn.Flatten(), nn.Linear(64 * n_channels, n_classes))
 
 
-def test_own_steps_are_saved_under_explicit_trust(tiny, noise, tmp_path):
+def test_own_steps_are_saved_under_explicit_trust(noise, tmp_path):
     """Named in `trusted`, steps and networks of one's own are saved and loaded."""
     path, (X, y) = tmp_path / "model.skops", noise
     own = [OwnStep, RandomDots, flat_network]
-    model = make_pipeline(
-        OwnStep(), RandomDots(), tiny.set_params(network=flat_network)
-    )
+    classifier = CNNClassifier(network=flat_network, max_epochs=1, random_state=0)
+    model = make_pipeline(OwnStep(), RandomDots(), classifier)
     model.fit(X, y)
 
     dump(model, path, trusted=own)

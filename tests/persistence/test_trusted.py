@@ -36,8 +36,11 @@ def forge(path, change):
 
 def set_in_network(schema, name, value):
     """Change a value in the description of the network, and there alone."""
-    network = schema["content"]["content"]["_network"]["content"]
-    network[name] = {**network[name], "content": json.dumps(value), "__id__": None}
+    node = schema["content"]["content"]["_fitted"]["content"]["spec"]["content"]
+    *outer, name = name.split(".")
+    for key in outer:
+        node = node[key]["content"]
+    node[name] = describe_plain(value)
 
 
 def name_function(module, name):
@@ -140,13 +143,14 @@ def test_other_content_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("network", "os.system"),
-        ("kernel_size", 0),
-        ("n_classes", 10**12),
-        ("n_classes", 2.5),
-        ("pool_size", True),
-        ("dropout", 7),
-        ("batch_norm", "no"),
+        ("kind", "os.system"),
+        ("image_shape", 3),
+        ("n_outputs", 10**12),
+        ("n_outputs", 2.5),
+        ("layout.dropout", 7),
+        ("layout.batch_norm", "no"),
+        ("layout.blocks", None),
+        ("layout.hidden_units", {}),
     ],
 )
 def test_hostile_network_is_not_built(name, value, tiny, noise, tmp_path):
@@ -162,9 +166,11 @@ def test_hostile_network_is_not_built(name, value, tiny, noise, tmp_path):
 def test_hostile_layers_are_not_built(tiny, noise):
     """Layers as large as a file likes are refused, for their weights are not there."""
     state = tiny.fit(*noise).__getstate__()
+    layout = state["_fitted"]["spec"]["layout"]
+    (block,) = layout["blocks"]
 
     for channels in [(10**7,), (4,) * 50, "4", (-4,)]:
-        state["_network"] = {**state["_network"], "conv_channels": channels}
+        layout["blocks"] = [{**block, "channels": number} for number in channels]
         with pytest.raises(ValueError, match="The saved CNNClassifier is damaged"):
             type(tiny)().__setstate__(state)
 
