@@ -418,9 +418,7 @@ class CNNClassifier(
         """
         continues = self.warm_start and self.__sklearn_is_fitted__()
         seed = self._seed if continues else self._draw_seed()
-        metadata = {"sample_weight": sample_weight, "groups": groups}
-        metadata |= {"X_val": X_val, "y_val": y_val}
-        told = {"X": X, "y": y, "metadata": metadata}
+        told = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
         with self._unchanged_on_error(), torch_threads(self.n_jobs):
             data, classes, image_shape = self._check_data(
                 X,

@@ -398,4 +398,4 @@ def test_out_of_memory_names_the_batch_size(tiny, monkeypatch):
 def test_too_few_images_to_set_aside(tiny):
     """Early stopping needs images of every class on either side."""
     with pytest.raises(ValueError, match=r"can't set aside validation_fraction=0\.1"):
-        tiny.set_params(early_stopping=True).fit(X[:4], Y[:4])
+        tiny.set_params(early_stopping=True).fit(X[:2], Y[:2])

@@ -5,12 +5,14 @@ import pytest
 import sklearn
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
+from sklearn.pipeline import Pipeline
 from sklearn.utils.fixes import parse_version
 from skorch.callbacks import Callback, Checkpoint, EpochScoring
 from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
 
 from sklcnn import CNNClassifier
+from sklcnn.preprocessing import Resize
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 
@@ -52,6 +54,121 @@ def test_early_stopping_does_not_train_on_what_it_sets_aside(tiny, noise):
     assert len(validated) == 10
     assert sorted(int(row) % 5 for row in validated) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert trained == set(range(100)) - validated
+
+
+def test_patience_waits_for_the_schedule(digits):
+    """While the learning rate is to fall, so is the loss."""
+    X, y = digits
+    model = CNNClassifier(
+        conv_channels=(4,),
+        early_stopping=True,
+        n_iter_no_change=1,
+        tol=1e9,
+        max_epochs=40,
+        random_state=0,
+    )
+
+    stopped = {
+        schedule: clone(model).set_params(lr_schedule=schedule).fit(X, y).n_iter_
+        for schedule in ("onecycle", "cosine", "constant")
+    }
+
+    assert 32 < stopped["onecycle"] < 40
+    assert 30 < stopped["cosine"] < 40
+    assert stopped["constant"] == 2
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_images_of_ones_own_validate(digits, stops):
+    """All of `X` trains, and `X_val` decides when to stop, or is only recorded."""
+    X, y = digits
+    model = CNNClassifier(max_epochs=4, early_stopping=stops, random_state=0)
+    expected = CNNClassifier(max_epochs=4, random_state=0).fit(X[:150], y[:150])
+
+    model.fit(X[:150], y[:150], X_val=X[150:], y_val=y[150:])
+
+    losses = [record["train_loss"] for record in model.history_]
+    assert losses == [record["train_loss"] for record in expected.history_]
+    accuracies = [record["valid_accuracy"] for record in model.history_]
+    best = model.best_epoch_
+    assert accuracies[best] == pytest.approx(model.score(X[150:], y[150:]))
+    valid = [record["valid_loss"] for record in model.history_]
+    assert best == (np.argmin(valid) if stops else 3)
+
+
+def test_images_to_validate_on_are_checked(tiny, noise):
+    """They come with labels that are known, and have the size of the others."""
+    X, y = noise
+
+    with pytest.raises(ValueError, match=r"expects both X_val and y_val.*only X_val"):
+        tiny.fit(X, y, X_val=X)
+    with pytest.raises(ValueError, match="previously unseen labels"):
+        tiny.fit(X, y, X_val=X, y_val=y + 1)
+    with pytest.raises(ValueError, match="was fitted on images of shape"):
+        tiny.fit(X, y, X_val=X[:, :4], y_val=y)
+
+
+def test_images_to_validate_on_go_through_pipelines(noise):
+    """With metadata routing, steps before the classifier transform them."""
+    X, y = noise
+    with sklearn.config_context(enable_metadata_routing=True):
+        classifier = CNNClassifier(
+            conv_channels=(4,), max_epochs=2, early_stopping=True, random_state=0
+        )
+        classifier.set_fit_request(X_val=True, y_val=True)
+        model = Pipeline(
+            [("resize", Resize((4, 4))), ("cnn", classifier)], transform_input=["X_val"]
+        )
+
+        model.fit(X[:20], y[:20], X_val=X[20:], y_val=y[20:])
+
+    assert "valid_loss" in model[-1].history_[-1]
+    assert model[-1].image_shape_ == (4, 4, 1)
+
+
+def test_groups_are_set_aside_whole(tiny):
+    """No group trains and validates."""
+    trained, validated = set(), set()
+
+    class Spy(Callback):
+        def on_batch_end(self, net, batch, training, **kwargs):
+            (trained if training else validated).update(batch[0][:, 0, 0, 0].tolist())
+
+    groups = np.arange(100) // 4
+    X = groups.astype(np.float32).repeat(4).reshape(100, 2, 2)
+    y = np.arange(100) % 2
+    tiny.set_params(early_stopping=True, callbacks=[Spy()])
+
+    tiny.fit(X, y, groups=groups)
+
+    assert not trained & validated
+    assert len(trained | validated) == 25
+    assert 2 <= len(validated) <= 4
+    with pytest.raises(ValueError, match="all are of one group"):
+        tiny.fit(X, y, groups=np.zeros(100))
+
+
+def test_groups_are_routed_by_default(tiny, noise):
+    """Cross-validation by groups hands them on to the classifier."""
+    X, y = noise
+    tiny.set_params(early_stopping=True, validation_fraction=0.3)
+    with sklearn.config_context(enable_metadata_routing=True):
+        groups = {"groups": np.arange(30) // 3}
+        splits = {"cv": GroupKFold(2), "params": groups, "error_score": "raise"}
+        scores = cross_val_score(tiny, X, y, **splits)
+
+    assert scores.shape == (2,)
+
+
+def test_a_single_image_of_a_class_trains(noise):
+    """It can't be on both sides."""
+    X, y = noise
+    y = np.where(np.arange(30) == 7, 9, y)
+    model = CNNClassifier(
+        conv_channels=(4,), max_epochs=1, early_stopping=True, random_state=0
+    )
+
+    assert model.fit(X, y).classes_.tolist() == [0, 1, 2, 9]
 
 
 def test_weights_are_split_along_with_their_rows(tiny, noise):

@@ -57,7 +57,7 @@ def address_of(facts, body, images, weights, image_shape):
     known = [
         fingerprint(facts),
         describe_module(body),
-        _describe_images(images, rows, image_shape),
+        describe_images(images, rows, image_shape),
         hash_array(weights),
         image_shape,
         str(torch.get_default_dtype()),
@@ -131,12 +131,12 @@ def _environment():
     return sys.version_info[:2], versions, sha.hexdigest()
 
 
-def _describe_images(images, rows, image_shape):
+def describe_images(images, rows, image_shape):
     """Describe images by what they are made of, and by their pixels if need be."""
     if isinstance(images, np.ndarray):
         return hash_array(images)
     if isinstance(images, AugmentedImages):
-        inner = _describe_images(images.images, rows, image_shape)
+        inner = describe_images(images.images, rows, image_shape)
         steps = fingerprint(images.steps)
         kind = fingerprint(type(images))
         return inner, kind, steps, hash_array(images.rows), _try_steps(images, rows)
@@ -151,7 +151,7 @@ def _describe_images(images, rows, image_shape):
             return _hash_pixels(images, rows, image_shape)
         inner = images.images
         tried = _hash_pixels(images, _some(rows), image_shape)
-        return function, _describe_images(inner, rows, tuple(inner.shape[1:])), tried
+        return function, describe_images(inner, rows, tuple(inner.shape[1:])), tried
     return _hash_pixels(images, rows, image_shape)
 
 

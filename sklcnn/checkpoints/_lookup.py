@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from tqdm.auto import tqdm
 
-from sklcnn.checkpoints._address import address_of, describe_device
+from sklcnn.checkpoints._address import address_of, describe_device, describe_images
 from sklcnn.checkpoints._folder import Checkpoints
 from sklcnn.checkpoints._state import restore, state_of
 from sklcnn.network._contract import check_network
@@ -81,12 +81,18 @@ def find_checkpoints(parameters, data, network, *, classes, seed):
         "seed": seed,
         "classes": classes,
         "targets": data.targets,
+        "rows": data.rows,
         "device": describe_device(network.device),
         "n_threads": count_threads(parameters["n_jobs"]),
         "formats": (network.dtype, network.bfloat16),
     }
-    shape = network.spec.image_shape
+    shape, valid = network.spec.image_shape, data.valid
     try:
+        if valid is not None:
+            facts["valid"] = [valid.rows, valid.targets, valid.weights]
+            if valid.images is not data.images:
+                images = describe_images(valid.images, valid.rows, shape)
+                facts["valid"].append(repr(images))
         address = address_of(
             facts,
             network.module.body,

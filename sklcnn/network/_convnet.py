@@ -100,6 +100,8 @@ def build_convnet(image_shape, n_outputs, layout):
             -(-side // step) // size
             for side, step, size in zip(sides, stride, pool, strict=True)
         ]
+        if min(sides) < 1:
+            raise ValueError(f"its layout pools images of {image_shape} to nothing")
         if batch_norm:
             layers.append(BatchNorm(block["channels"]))
         layers.append(nn.ReLU())

@@ -140,8 +140,9 @@ def is_settled(learning_rates, epoch):
     epoch : int
         Number of the epoch at whose end to look.
     """
-    end, largest = learning_rates[epoch, -1], learning_rates.max()
-    return bool(end <= SETTLED * largest or learning_rates.min() == largest)
+    to_come, largest = learning_rates[epoch, -1:], learning_rates.max()
+    to_come = np.append(to_come, learning_rates[epoch + 1 :])
+    return bool(to_come.max() <= SETTLED * largest or learning_rates.min() == largest)
 
 
 def plan_learning_rates(schedule, peak, n_epochs, n_steps):

@@ -1,0 +1,158 @@
+"""Trainings that are interrupted or fail: what was finished stays."""
+
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from skorch.callbacks import Callback
+
+from sklcnn import CNNClassifier
+
+
+class Failure(Callback):
+    """Raise an error in one of the epochs, after one of its steps."""
+
+    def __init__(self, epoch, error=KeyboardInterrupt):
+        self.epoch, self.error = epoch, error
+
+    def on_batch_end(self, net, training, **kwargs):
+        """Raise the error."""
+        if len(net.history) == self.epoch:
+            raise self.error("stop")
+
+
+def constant(**parameters):
+    """Make a classifier whose epochs do not depend on how many there are."""
+    return CNNClassifier(
+        conv_channels=(4,),
+        hidden_units=(),
+        lr_schedule="constant",
+        weight_decay=0.0,
+        random_state=0,
+        **parameters,
+    )
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, MemoryError])
+def test_first_fit_keeps_its_last_epoch(noise, error):
+    """It is fitted as if it had been asked for as many epochs, and the error raised."""
+    X, y = noise
+    expected = constant(max_epochs=3).fit(X, y)
+    model = constant(max_epochs=9, callbacks=[Failure(4, error)])
+
+    with pytest.raises(error):
+        model.fit(X, y)
+
+    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+    assert model.n_iter_ == len(model.history_) == 3
+    assert model.best_epoch_ == 2
+
+
+def test_nothing_is_fitted_before_an_epoch_has_ended(noise):
+    """A first epoch that fails leaves an estimator as it was."""
+    model = constant(callbacks=[Failure(1)])
+    before = dict(vars(model))
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(noise[0].reshape(30, -1), noise[1])
+
+    assert vars(model) == before
+
+
+@pytest.mark.parametrize("call", ["partial_fit", "warm"])
+def test_what_was_fitted_stays(noise, call):
+    """Where a training goes on and fails, and goes on as if nothing had happened."""
+    X, y = noise
+    failure = Failure(3)
+    model = constant(max_epochs=2, warm_start=True, callbacks=[failure]).fit(X, y)
+    expected = clone(model).set_params(callbacks=[Callback()]).fit(X, y)
+    go_on = CNNClassifier.fit if call == "warm" else CNNClassifier.partial_fit
+
+    with pytest.raises(KeyboardInterrupt):
+        go_on(model, X, y)
+
+    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+    assert model.history_[-1]["train_loss"] == expected.history_[-1]["train_loss"]
+    assert model.n_iter_ == 2
+    failure.epoch = None
+    model.partial_fit(X, y)
+    expected.partial_fit(X, y)
+    assert model.n_iter_ == 3
+    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+
+
+def test_divergence_keeps_what_was_before(noise):
+    """`partial_fit` at an absurd rate raises, and changes nothing."""
+    X, y = noise
+    model = constant(max_epochs=2, batch_norm=False).fit(X, y)
+    before = model.predict_proba(X)
+
+    with pytest.raises(ValueError, match="diverged"):
+        model.set_params(learning_rate=1e30).partial_fit(X, y)
+
+    assert_array_equal(model.predict_proba(X), before)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        lambda X, y: (X, y[:5]),
+        lambda X, y: (X.astype(str), y),
+        lambda X, y: (X * np.nan, y),
+        lambda X, y: (X[:, 0, 0, np.newaxis, np.newaxis, np.newaxis, np.newaxis], y),
+        lambda X, y: (X, y, -np.ones(30)),
+    ],
+)
+@pytest.mark.parametrize("flat", [True, False])
+def test_a_mistake_leaves_a_fitted_estimator_fitted(noise, arguments, flat):
+    """Everything is checked before anything of an earlier fit is let go."""
+    X, y = noise
+    model = constant(max_epochs=1).fit(X.reshape(30, -1) if flat else X, y)
+    before = dict(vars(model))
+
+    with pytest.raises(ValueError, match=r"\w"):
+        model.fit(*arguments(X, y))
+
+    assert vars(model) == before
+
+
+def test_warm_start_with_other_layers_is_an_error(noise):
+    """The parameters that changed are named, and the network stays."""
+    model = constant(max_epochs=1, warm_start=True).fit(*noise)
+    before = model.predict_proba(noise[0])
+    model.set_params(conv_channels=(8,), dropout=0.5)
+
+    with pytest.raises(ValueError, match=r"conv_channels changed since\. Set it back"):
+        model.fit(*noise)
+
+    assert_array_equal(model.predict_proba(noise[0]), before)
+    model.set_params(conv_channels=[4], dropout=0.0).fit(*noise)
+    assert model.n_iter_ == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", np.random.default_rng(0).uniform(0.05, 1.5, 20))
+def test_ctrl_c_at_any_moment(noise, moment):
+    """SIGINT leaves whole epochs, wherever it comes."""
+    X, y = noise
+    expected = constant(max_epochs=1).fit(X, y)
+    history = {1: expected.predict_proba(X)}
+    model = constant(max_epochs=10**6)
+    main = threading.main_thread().ident
+    timer = threading.Timer(moment, signal.pthread_kill, (main, signal.SIGINT))
+    timer.start()
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+
+    assert time.monotonic() - start < moment + 5
+    if model.__sklearn_is_fitted__():
+        while max(history) < model.n_iter_:
+            expected.partial_fit(X, y)
+            history[max(history) + 1] = expected.predict_proba(X)
+        assert_array_equal(model.predict_proba(X), history[model.n_iter_])
