@@ -57,6 +57,7 @@ FLOORS = [
     "network._checkpoint",
     "network._checkpoint_folder",
     "network",
+    "_label_arrays",
     "_labels",
     "_parameters",
     "_pickling",
