@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from sklcnn._arrays import refuse_masked
 from sklcnn.images._lazy import LazyImages
 
 PIXELS_READ = 2**22
@@ -111,4 +112,6 @@ def read_rows(images, rows):
         return images.read(rows)
     # h5py takes no index but an increasing one
     unique, inverse = np.unique(rows, return_inverse=True)
-    return np.asarray(images[unique])[inverse]
+    pixels = images[unique]
+    refuse_masked(pixels, type(images).__name__)  # netCDF gives such arrays
+    return np.asarray(pixels)[inverse]

@@ -19,6 +19,7 @@ from sklcnn.preprocessing._mixed import images_of_mixed_sizes
 
 PARTS_PER_JOB = 4
 READ_AT_ONCE = 256
+LARGEST = float(np.finfo(np.float32).max)  # a step may bring pixels into range
 
 
 class BasePreprocessing(ImageStepMixin, BaseEstimator):
@@ -118,11 +119,13 @@ class BasePreprocessing(ImageStepMixin, BaseEstimator):
         images = images_of_mixed_sizes(X, name) if self._takes_mixed_sizes else None
         if images is not None:
             X = [
-                check_images(image[np.newaxis], estimator=self, reset=reset)[0]
+                check_images(
+                    image[np.newaxis], estimator=self, reset=reset, largest=LARGEST
+                )[0]
                 for image in images
             ]
             return X, (None, None, 1 if X[0].ndim == 2 else X[0].shape[2])
-        X = check_images(X, estimator=self, reset=reset)
+        X = check_images(X, estimator=self, reset=reset, largest=LARGEST)
         if not reset and has_pixels_of(X, self.image_shape_):
             return X, self.image_shape_
         return X, resolve_image_shape(X.shape, name=name)

@@ -294,6 +294,9 @@ def test_parameter_of_a_step_is_searched():
         (np.ones((2, 3, 4, 5, 3)), "with 5 dimensions"),
         (np.ones((0, 4, 4)), "0 sample"),
         (np.ones((2, 3, 8, 8)), "looks channels-first"),
+        (np.ones((2, 1, 8, 8)), "looks channels-first"),
+        (np.ma.masked_equal(np.eye(4)[np.newaxis], 1), "Flip got a masked array"),
+        ([np.ma.masked_equal(np.eye(4), 1)] * 2, "got a masked array"),
         ([np.ones((2, 2)), np.ones((3, 3))], "Flip expects images of one size"),
     ],
 )
