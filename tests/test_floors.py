@@ -11,6 +11,7 @@ ROOT = Path(sklcnn.__file__).parent
 
 FLOORS = [
     "_sklearn",
+    "_rows",
     "_steps",
     "_atomic_write",
     "_pixels",

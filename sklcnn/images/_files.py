@@ -11,6 +11,7 @@ import numpy as np
 from joblib import effective_n_jobs
 from joblib.parallel import ThreadingBackend
 
+from sklcnn._rows import index_of
 from sklcnn.images._cache import CACHE
 from sklcnn.images._decode import cause_of, decode
 from sklcnn.images._lazy import LazyImages
@@ -62,6 +63,9 @@ class ImageFiles(LazyImages):
     bad_rows : ndarray of int
         Positions of files known to be unreadable, in increasing order. Whoever trains
         leaves these rows out; reading them is an error.
+    index : pandas.Index or None
+        That of `paths`, if they are a column of a data frame: subsets keep the part of
+        it that is theirs.
 
     See Also
     --------
@@ -93,6 +97,7 @@ class ImageFiles(LazyImages):
         n_jobs=None,
         bad_rows=(),
     ):
+        self.index = index_of(paths)
         self.paths = check_paths(paths, name=type(self).__name__)
         self.size = check_size(size, name=type(self).__name__)
         self.mode = _check_option("mode", mode, ("gray", "rgb"))
@@ -163,6 +168,7 @@ class ImageFiles(LazyImages):
         taken = object.__new__(type(self))
         vars(taken).update(vars(self))
         taken.paths = self.paths[rows]
+        taken.index = None if self.index is None else self.index[rows]
         taken.bad_rows = np.flatnonzero(np.isin(rows, self.bad_rows))
         return taken
 

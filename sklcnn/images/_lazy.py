@@ -16,6 +16,9 @@ class LazyImages(ABC):
     bad_rows = np.empty(0, dtype=np.intp)
     """Positions that are known to be unreadable."""
 
+    index = None
+    """Index of the rows in the data frame of pandas that they came from, or None."""
+
     @property
     @abstractmethod
     def shape(self):

@@ -48,6 +48,11 @@ class MappedImages(LazyImages):
         """Positions that are known to be unreadable, an array of int."""
         return getattr(self.images, "bad_rows", LazyImages.bad_rows)
 
+    @property
+    def index(self):
+        """Index of the rows in the data frame that they came from, or None."""
+        return self.images.index if isinstance(self.images, LazyImages) else None
+
     def read(self, rows):
         """Read the images of the given rows and apply the function to them."""
         if not len(rows):
@@ -69,11 +74,22 @@ class MappedImages(LazyImages):
 
 
 class RowsOf(LazyImages):
-    """Some rows of a foreign lazy array (zarr, h5py), which would read its slices."""
+    """Some rows of an array, or of a foreign lazy one, which would read its slices.
 
-    def __init__(self, images, rows):
+    Parameters
+    ----------
+    images : array of shape (n, height, width[, n_channels])
+        Numpy's, zarr's or h5py's.
+    rows : ndarray of shape (n_samples,), dtype intp
+        Positions of the rows in it.
+    index : pandas.Index of length n_samples, default=None
+        That of the data frame that the rows came from.
+    """
+
+    def __init__(self, images, rows, index=None):
         self.images = images
         self.rows = rows
+        self.index = index
 
     @property
     def shape(self):
@@ -91,7 +107,8 @@ class RowsOf(LazyImages):
 
     def take(self, rows):
         """Keep only the given rows, without reading them."""
-        return RowsOf(self.images, self.rows[rows])
+        index = None if self.index is None else self.index[rows]
+        return RowsOf(self.images, self.rows[rows], index)
 
 
 def read_rows(images, rows):

@@ -11,10 +11,12 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._arrays import is_lazy
+from sklcnn._rows import wanted_index
 from sklcnn._sklearn import fit_context
-from sklcnn._steps import ImageStepMixin
+from sklcnn._steps import ImageStepMixin, in_container
 from sklcnn._validation import check_images, resolve_image_shape
-from sklcnn.images._mapped import MappedImages, read_rows
+from sklcnn.images._lazy import LazyImages
+from sklcnn.images._mapped import MappedImages, RowsOf, read_rows
 from sklcnn.preprocessing._mixed import images_of_mixed_sizes
 
 PARTS_PER_JOB = 4
@@ -49,7 +51,10 @@ class BasePreprocessing(ImageStepMixin, BaseEstimator):
             The fitted step.
         """
         X, self.image_shape_ = self._check(without_draws(X, self), reset=True)
-        self._apply(first_image(X, self.image_shape_))
+        first = self._apply(first_image(X, self.image_shape_))
+        if isinstance(X, np.ndarray) and X.ndim == 2:
+            first = flat_where_readable(first)
+        self._n_features_out = first.shape[1] if first.ndim == 2 else None
         return self
 
     def transform(self, X):
@@ -66,11 +71,24 @@ class BasePreprocessing(ImageStepMixin, BaseEstimator):
         X : ndarray or LazyImages
             The changed images. Lazy images stay lazy. Flat images come out flat where
             the next step will see the same images in them (square gray images, or one
-            row of pixels), and as (n_samples, height, width) elsewhere.
+            row of pixels), and as (n_samples, height, width) elsewhere. `set_output`
+            has an effect on flat images and features.
         """
         check_is_fitted(self)
-        X, image_shape = self._check(without_draws(X, self), reset=False)
+        X = without_draws(X, self)
+        images, image_shape = self._check(X, reset=False)
         self._check_shape(image_shape)
+        output = self._apply_to_all(images, image_shape)
+        if isinstance(output, LazyImages):
+            return output
+        if output.ndim == 2:
+            return in_container(output, X, self)
+        index = wanted_index(X, self)
+        rows = np.arange(len(output), dtype=np.intp)
+        return output if index is None else RowsOf(output, rows, index)
+
+    def _apply_to_all(self, X, image_shape):
+        """Apply the step to arrays, lists of arrays or lazy images."""
         if isinstance(X, list):
             return self._join([self._apply(image[np.newaxis])[0] for image in X])
         if is_lazy(X):
@@ -148,7 +166,9 @@ class BasePreprocessing(ImageStepMixin, BaseEstimator):
 
     def _transform_lazy(self, X, image_shape):
         # a copy, so that a later set_params changes nothing that was already promised
-        function = copy.copy(self)._apply
+        step = copy.copy(self)
+        vars(step).pop("_sklearn_output_config", None)  # which changes no pixel
+        function = step._apply
         first = function(first_image(X, image_shape))
         mapped = MappedImages(X, function, shape=first.shape[1:], dtype=first.dtype)
         if mapped.ndim in (3, 4):

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from sklcnn._rows import index_of
 from sklcnn._sklearn import N_JOBS, StrOptions, fit_context
 from sklcnn._steps import ImageStepMixin
 from sklcnn.images._decode import cause_of, read_header
@@ -156,7 +157,7 @@ class ReadImages(ImageStepMixin, BaseEstimator):
         """
         paths = check_paths(X, name=type(self).__name__)
         self._fit_headers(paths)
-        images = self._images(paths)
+        images = self._images(paths, X)
         if self.on_error == "warn":
             problems = images.check_files()
             _check_some_are_good(problems, paths)
@@ -178,7 +179,7 @@ class ReadImages(ImageStepMixin, BaseEstimator):
             Reading a file that can't be read is an error that names it.
         """
         check_is_fitted(self)
-        return self._images(check_paths(X, name=type(self).__name__))
+        return self._images(check_paths(X, name=type(self).__name__), X)
 
     def _fit_headers(self, paths):
         """Learn from the headers, and give the problems of those that can't be read."""
@@ -214,8 +215,8 @@ class ReadImages(ImageStepMixin, BaseEstimator):
             )
         return next(iter(first_row))
 
-    def _images(self, paths):
-        return ImageFiles(
+    def _images(self, paths, X):
+        images = ImageFiles(
             paths,
             self.size_,
             mode=self.mode_,
@@ -224,6 +225,8 @@ class ReadImages(ImageStepMixin, BaseEstimator):
             cache=self.cache,
             n_jobs=self.n_jobs,
         )
+        images.index = index_of(X)
+        return images
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer
 
 from sklcnn.images._lazy import LazyImages
 from sklcnn.preprocessing import (
@@ -259,15 +259,6 @@ def test_augmented_images_become_plain_with_one_warning(step):
 
     assert len(seen) == 1
     assert_array_equal(changed, clone(step).fit_transform(images))
-
-
-def test_pandas_output_breaks_nothing():
-    """`set_output` reaches what comes after the images, and they stay arrays."""
-    model = make_pipeline(Resize(4), ImageFunction(np.mean, axis=0), StandardScaler())
-
-    output = model.set_output(transform="pandas").fit_transform(cutouts(3)[..., 0])
-
-    assert list(output.columns) == [f"x{column}" for column in range(4)]
 
 
 def test_parameter_of_a_step_is_searched():
