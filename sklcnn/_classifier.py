@@ -1,18 +1,73 @@
 """The classifier."""
 
+import contextlib
+import os
+import types
+from dataclasses import replace
+from numbers import Integral, Real
+
 import numpy as np
-from sklearn.base import ClassifierMixin
+from scipy.special import log_softmax, softmax
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
-from sklcnn._base import PARTIAL_PULL, BaseCNN
-from sklcnn._labels import check_labels, encode_labels, find_classes
-from sklcnn._outputs import OutputsMixin
-from sklcnn._parameters import CONSTRAINTS
-from sklcnn._sklearn import check_partial_fit_first_call, fit_context
-from sklcnn.network._batches import with_steps_of
-from sklcnn.network._memory import release_memory
+from sklcnn._labels import check_labels, check_weights, encode_labels, find_classes
+from sklcnn._sklearn import (
+    N_JOBS,
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    begin_epoch,
+    begin_fit,
+    check_partial_fit_first_call,
+    end_task,
+    fit_context,
+)
+from sklcnn._validation import (
+    check_image_shape,
+    check_images,
+    check_sizes,
+    resolve_image_shape,
+    warn_if_lost_in_float32,
+    warn_if_out_of_range,
+)
+from sklcnn.checkpoints import find_checkpoints, resume, saver
+from sklcnn.network import (
+    LR_SCHEDULES,
+    OPTIMIZERS,
+    FittedNetwork,
+    TrainingData,
+    build_network,
+    channel_statistics,
+    check_callbacks,
+    check_function,
+    check_same_network,
+    make_net,
+    plain,
+    plan_epoch,
+    plan_training,
+    release_memory,
+    resolve_precision,
+    set_formats,
+    split_rows,
+    torch_threads,
+    with_steps_of,
+)
 
 
-class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
+class CNNClassifier(
+    ClassNamePrefixFeaturesOutMixin,
+    ClassifierMixin,
+    TransformerMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
+):
     """Convolutional network for image classification.
 
     Blocks of convolution, pooling, batch normalization and ReLU, then fully-connected
@@ -205,7 +260,47 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
     True
     """
 
-    _parameter_constraints: dict = CONSTRAINTS
+    _parameter_constraints: dict = {
+        "image_shape": ["array-like", None],
+        "network": [StrOptions({"convnet"}), callable],
+        "conv_channels": ["array-like"],
+        "kernel_size": [Interval(Integral, 1, None, closed="left")],
+        "pool_size": [Interval(Integral, 1, None, closed="left")],
+        "hidden_units": ["array-like"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "batch_norm": ["boolean"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "mixup": [Interval(Real, 0, None, closed="left")],
+        "cutmix": [Interval(Real, 0, None, closed="left")],
+        "optimizer": [StrOptions(set(OPTIMIZERS))],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "nesterov": ["boolean"],
+        "weight_decay": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
+        "batch_size": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "max_epochs": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "device": [str],
+        "precision": [StrOptions({"auto", "float32", "bfloat16", "float64"})],
+        "compile": ["boolean"],
+        "n_jobs": N_JOBS,
+        "checkpoint_dir": [str, os.PathLike, None],
+        "warm_start": ["boolean"],
+        "callbacks": [list, tuple, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
 
     def __init__(
         self,
@@ -310,25 +405,27 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
         OSError
             If `checkpoint_dir` can't be written to.
         """
-        with self._fitting(anew=not self.warm_start):
-            reset = not self.__sklearn_is_fitted__()
-            images = self._check_images(X, reset=reset)
-            labels = check_labels(images, y, name=type(self).__name__)
-            given, weights = self._check_weights(images, sample_weight, labels)
-            if reset:
-                self.classes_ = find_classes(labels, given)
-            targets = encode_labels(labels, self.classes_, given)
-            augmented, checkpoints = with_steps_of(X, images), None
-            if reset:
-                self._draw_seed()
-                checkpoints = self._find_checkpoints(augmented, targets, weights)
-                self._build(images, weights, checkpoints)
+        continues = self.warm_start and self.__sklearn_is_fitted__()
+        seed = self._seed if continues else self._draw_seed()
+        told = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
+        with self._unchanged_on_error(), torch_threads(self.n_jobs):
+            data, classes, image_shape = self._check_data(
+                X,
+                y,
+                sample_weight,
+                classes=self.classes_ if continues else None,
+                reset=not continues,
+            )
+            if self.early_stopping:
+                data = self._set_rows_aside(data, classes, seed)
+            if continues:
+                net, checkpoints = self._continue(data), None
             else:
-                self._widen_range(images, weights)
-                self._build_on()
-            told = X, y, sample_weight
-            self._fit(augmented, targets, weights, told, checkpoints)
-            release_memory(self.net_.device)
+                net, checkpoints = self._begin(data, classes, image_shape, seed)
+            training = plan_training(net, data, self.get_params(deep=False))
+            resume(training, checkpoints)
+            self._train(training, classes, checkpoints, told)
+        release_memory(net.device)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -351,21 +448,362 @@ class CNNClassifier(ClassifierMixin, OutputsMixin, BaseCNN):
         self : CNNClassifier
             The classifier.
         """
-        with self._fitting(anew=not self.__sklearn_is_fitted__()):
-            first = check_partial_fit_first_call(self, classes)
-            images = self._check_images(X, reset=first)
-            labels = check_labels(images, y, name=type(self).__name__)
-            given, weights = self._check_weights(
-                images, sample_weight, labels, classes=self.classes_
+        known = types.SimpleNamespace(classes_=getattr(self, "classes_", None))
+        begins = check_partial_fit_first_call(known, classes)
+        with self._unchanged_on_error(), torch_threads(self.n_jobs):
+            data, classes, image_shape = self._check_data(
+                X, y, sample_weight, classes=known.classes_, reset=begins
             )
-            targets = encode_labels(labels, self.classes_, given)
-            if first:
-                self._draw_seed()
-                self._build(images, weights)
+            if begins:
+                seed = self._draw_seed()
+                net = self._begin(data, classes, image_shape, seed, keep=False)[0]
             else:
-                self._widen_range(images, weights)
-            images = with_steps_of(X, images)
-            train, _ = self._make_batches(images, targets, weights)
-            rates = np.full((1, len(train)), self.learning_rate)
-            self._train(train, None, rates, pull=PARTIAL_PULL)
+                self._widen_range(data)
+                net = self.net_
+            training = plan_epoch(net, data, self.get_params(deep=False))
+            self._train(training, classes)
         return self
+
+    def _check_data(self, X, y, sample_weight, *, classes, reset):
+        """Check images, labels and weights.
+
+        Returns
+        -------
+        data : TrainingData
+            What to train on.
+        classes : ndarray of shape (n_classes,)
+            Class labels.
+        image_shape : tuple of three ints
+            Height, width and number of channels.
+        """
+        name = type(self).__name__
+        check_function(self.network, name=name)
+        check_callbacks(self.callbacks, name=name)
+        for parameter in ("conv_channels", "hidden_units"):
+            check_sizes(getattr(self, parameter), None, parameter, name=name)
+        images, image_shape = self._check_images(X, reset=reset)
+        labels = check_labels(images, y, name=name)
+        sample_weight, weights = check_weights(
+            sample_weight,
+            labels,
+            class_weight=self.class_weight,
+            classes=classes,
+            unreadable=getattr(images, "bad_rows", ()),
+            name=name,
+        )
+        if classes is None:
+            classes = find_classes(labels, sample_weight)
+        targets = encode_labels(labels, classes, sample_weight)
+        weights = weights / weights.max()
+        images = with_steps_of(X, images)
+        data = TrainingData(images, targets, weights, np.flatnonzero(weights))
+        return data, classes, image_shape
+
+    def _check_images(self, X, *, reset):
+        """Check images, and find or compare their shape."""
+        name = type(self).__name__
+        if reset:
+            check_sizes(self.image_shape, (2, 3), "image_shape", name=name)
+        images = check_images(plain(X), estimator=self, reset=reset)
+        if reset:
+            shape = resolve_image_shape(images.shape, self.image_shape, name=name)
+            return images, shape
+        check_image_shape(images.shape, self.image_shape_, name=name)
+        return images, self.image_shape_
+
+    def _set_rows_aside(self, data, classes, seed):
+        """Set rows aside for early stopping."""
+        rows, valid_rows = split_rows(
+            data.rows,
+            classes[data.targets[data.rows]],
+            self.validation_fraction,
+            seed,
+        )
+        return replace(data, rows=rows, valid_rows=valid_rows)
+
+    def _draw_seed(self):
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _begin(self, data, classes, image_shape, seed, *, keep=True):
+        """Build a network, and the net that trains it, and look up checkpoints."""
+        name, parameters = type(self).__name__, self.get_params(deep=False)
+        network = build_network(
+            parameters, image_shape, len(classes), seed=seed, name=name
+        )
+        checkpoints, statistics = None, None
+        if keep:
+            known = {"classes": classes, "seed": seed}
+            checkpoints = find_checkpoints(parameters, data, network, **known)
+            statistics = checkpoints and checkpoints.statistics
+        if not statistics:
+            images = plain(data.images)
+            statistics = channel_statistics(images, data.weights, image_shape)
+        _, mean, std = map(np.array, statistics)
+        warn_if_lost_in_float32(mean, std, self.precision, name=name)
+        network.set_statistics(*statistics)
+        if checkpoints is not None:
+            checkpoints.statistics = [np.asarray(part).tolist() for part in statistics]
+        return make_net(network, parameters, seed=seed), checkpoints
+
+    def _continue(self, data):
+        """Make a net that trains the network further, by the parameters as set."""
+        name, parameters = type(self).__name__, self.get_params(deep=False)
+        check_same_network(self._network, parameters, name=name)
+        self._widen_range(data)
+        set_formats(self._network, parameters, name=name)
+        history = self._history()
+        return make_net(self._network, parameters, seed=self._seed, history=history)
+
+    def _widen_range(self, data):
+        """Add the pixels of further training images to the known range."""
+        found, _, _ = channel_statistics(
+            plain(data.images), data.weights, self.image_shape_
+        )
+        low, high = self._network.pixel_range
+        warn_if_out_of_range(found, (low, high), name=type(self).__name__)
+        self._network.pixel_range = min(low, found[0]), max(high, found[1])
+
+    def _train(self, training, classes, checkpoints=None, told=None):
+        """Train, and keep what was trained, also where training is interrupted.
+
+        Parameters
+        ----------
+        training : Training
+            What to train.
+        classes : ndarray of shape (n_classes,)
+            Class labels.
+        checkpoints : Checkpoints or None
+            Where to save to.
+        told : dict or None
+            What callbacks of scikit-learn are told; None calls none.
+        """
+        net, options = training.net, {}
+        fitted = {"_network": net.network, "_net": net, "classes_": classes}
+        fitted["_seed"] = net.seed
+        if told is not None:
+            root = begin_fit(self, training.n_epochs, **told)
+            options["begin_epoch"] = lambda: begin_epoch(root, self, **told)
+            options["end_epoch"] = lambda task: end_task(task, self, fitted, **told)
+        if checkpoints is not None:
+            options["save"] = saver(checkpoints)
+        try:
+            net.run_training(
+                training, n_jobs=self.n_jobs, progress=bool(self.verbose), **options
+            )
+        finally:
+            if training.n_done:
+                vars(self).update(fitted)
+        if told is not None:
+            end_task(root, self, fitted, **told)
+
+    @contextlib.contextmanager
+    def _unchanged_on_error(self):
+        """Restore all attributes where something fails before anything was trained."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            after = vars(self)
+            if all(before.get(key) is after.get(key) for key in ("_network", "_net")):
+                after.clear()
+                after.update(before)
+            raise
+
+    def predict(self, X):
+        """Predict the class labels of images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images of the size and range of those in `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Class labels, in the dtype of those in `fit`.
+        """
+        logits = self._logits(X)
+        return self.classes_[logits.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Predict the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images of the size and range of those in `fit`.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In [0, 1]; columns follow `classes_`.
+        """
+        return softmax(self._logits(X).astype(np.float64), axis=1)
+
+    def predict_log_proba(self, X):
+        """Predict the logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images of the size and range of those in `fit`.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            At most 0; columns follow `classes_`.
+        """
+        return log_softmax(self._logits(X).astype(np.float64), axis=1)
+
+    def decision_function(self, X):
+        """Compute logits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images of the size and range of those in `fit`.
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            Columns follow `classes_`. For two classes, the logit of the second less
+            that of the first.
+        """
+        logits = self._logits(X)
+        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+
+    def transform(self, X):
+        """Compute embeddings: what enters the layer that makes the logits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images of the size and range of those in `fit`.
+
+        Returns
+        -------
+        embeddings : ndarray of shape (n_samples, n_features_out)
+            One row an image.
+        """
+        return self._run("embeddings", X)
+
+    def _logits(self, X):
+        return self._run("logits", X)
+
+    def _run(self, method, X):
+        """Ask the fitted network."""
+        check_is_fitted(self)
+        images, _ = self._check_images(X, reset=False)
+        name = type(self).__name__
+        return getattr(self._network, method)(images, n_jobs=self.n_jobs, name=name)
+
+    def __sklearn_is_fitted__(self):
+        return "_network" in vars(self)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    @property
+    def _n_features_out(self):
+        return self._network.n_features
+
+    @property
+    def image_shape_(self):
+        """Height, width and number of channels of the images, a tuple."""
+        return self._of_fitted("image_shape_").spec.image_shape
+
+    @property
+    def net_(self):
+        """The skorch net, made when it is first asked for after loading."""
+        network = self._of_fitted("net_")
+        if "_net" not in vars(self):
+            _, bfloat16 = resolve_precision(self.precision, network.device)
+            network.bfloat16 = bfloat16[0], network.bfloat16[1]
+            parameters = self.get_params(deep=False)
+            self._net = make_net(
+                network, parameters, seed=self._seed, history=self._epochs
+            )
+            self._net.best_epoch = self._best_epoch
+        return self._net
+
+    @property
+    def history_(self):
+        """Records of the epochs, a list of dict."""
+        self._of_fitted("history_")
+        return [
+            {key: value for key, value in record.items() if _is_told(key)}
+            for record in self._history()
+        ]
+
+    @property
+    def n_iter_(self):
+        """Number of epochs trained."""
+        self._of_fitted("n_iter_")
+        return len(self._history())
+
+    @property
+    def best_epoch_(self):
+        """Position in `history_` of the epoch whose weights were kept."""
+        self._of_fitted("best_epoch_")
+        best = self._net.best_epoch if "_net" in vars(self) else self._best_epoch
+        return self.n_iter_ - 1 if best is None else best
+
+    def _history(self):
+        """Records of the epochs, of plain values."""
+        if "_net" not in vars(self):
+            return self._epochs
+        return [
+            {
+                key: value.item() if isinstance(value, np.generic) else value
+                for key, value in record.items()
+                if isinstance(value, (bool, int, float, str, np.generic))
+            }
+            for record in self._net.history
+        ]
+
+    def _of_fitted(self, attribute):
+        """Give the fitted network to an attribute that only a fitted estimator has."""
+        if not self.__sklearn_is_fitted__():
+            name = type(self).__name__
+            raise AttributeError(f"{name!r} object has no attribute {attribute!r}")
+        return self._network
+
+    def _sealed(self):
+        """Give what the digest of the saved state covers beside the network."""
+        return {"classes_": self.classes_, "_seed": self._seed}
+
+    def __getstate__(self):
+        state = super().__getstate__().copy()
+        if isinstance(state.get("checkpoint_dir"), os.PathLike):  # of this system
+            state["checkpoint_dir"] = os.fspath(state["checkpoint_dir"])
+        if self.__sklearn_is_fitted__():
+            best = self.best_epoch_ if self.best_epoch_ < self.n_iter_ - 1 else None
+            state |= {"_epochs": self._history(), "_best_epoch": best}
+            state["_fitted"] = self._network.state(self._sealed())
+            for name in ("_network", "_net"):
+                state.pop(name, None)
+        return state
+
+    def __setstate__(self, state):
+        state = dict(state)
+        fitted = state.pop("_fitted", None)
+        super().__setstate__(_DEFAULTS | state)
+        if fitted is None and not {"classes_", "_seed"} & state.keys():
+            return
+        name = type(self).__name__
+        try:
+            sealed = self._sealed()
+        except AttributeError as error:
+            raise ValueError(f"The saved {name} is damaged: {error}.") from error
+        self._network = FittedNetwork.from_state(fitted, sealed, name=name)
+
+
+_DEFAULTS = CNNClassifier().get_params(deep=False)
+"""Parameters that a saved state of an older version may lack."""
+
+
+def _is_told(key):
+    """Whether a record of an epoch is not for callbacks of skorch alone."""
+    return key != "epoch" and not key.endswith(("_best", "_batch_count"))

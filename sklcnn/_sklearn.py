@@ -61,10 +61,27 @@ def begin_epoch(fit_task, estimator, **known):
     return task.call_on_fit_task_begin(estimator=estimator, **known)
 
 
-def end_task(task, estimator, **known):
-    """Tell an estimator's callbacks that a task ends; tell whether one says stop."""
+def end_task(task, estimator, fitted, **known):
+    """Tell an estimator's callbacks that a task ends.
+
+    Parameters
+    ----------
+    task : CallbackContext or None
+        The task.
+    estimator : estimator
+        The estimator.
+    fitted : dict
+        Attributes that make a copy of the estimator a fitted one.
+    **known : dict
+        What callbacks may ask for.
+
+    Returns
+    -------
+    stops : bool
+        Whether a callback asks to stop.
+    """
     return task is not None and task.call_on_fit_task_end(
-        estimator=estimator, reconstruction_attributes={}, **known
+        estimator=estimator, reconstruction_attributes=fitted, **known
     )
 
 

@@ -10,6 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from sklcnn._arrays import as_array, check_columns, check_kind, is_lazy
 from sklcnn._sklearn import check_feature_names
+from sklcnn._warnings import warn_user
 
 MIN_FEATURES_TO_WARN = 64
 
@@ -253,12 +254,10 @@ def warn_if_out_of_range(found, pixel_range, *, name):
     width = pixel_range[1] - pixel_range[0]
     beyond = max(pixel_range[0] - low, high - pixel_range[1])
     if beyond > 10 * width or 0 < high - low < width / 100:
-        warnings.warn(
+        warn_user(
             f"{name} was fitted on pixels from {pixel_range[0]:g} to "
             f"{pixel_range[1]:g} and got pixels from {low:g} to {high:g} (uint8 and "
-            "uint16 count as 0 to 1). Scale both alike: predictions may be wrong.",
-            UserWarning,
-            stacklevel=5,
+            "uint16 count as 0 to 1). Scale both alike: predictions may be wrong."
         )
 
 

@@ -61,8 +61,12 @@ def spy():
             nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * n_channels, n_classes)
         )
         layers.register_forward_pre_hook(
-            lambda module, inputs: (trained if module.training else asked).append(
-                inputs[0][:, 0].detach().clone().numpy()
+            lambda module, inputs: (
+                (trained if module.training else asked).append(
+                    inputs[0][:, 0].detach().clone().numpy()
+                )
+                if len(inputs[0]) > 2  # as are tried when the network is built
+                else None
             )
         )
         return layers

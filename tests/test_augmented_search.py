@@ -87,6 +87,17 @@ def test_ensembles_of_pipelines_redraw(spy, signs, wrapped):
     assert rows_in(spy.trained).isdisjoint(rows_in([X]))
 
 
+def test_images_that_a_bootstrap_repeats_are_drawn_differently(spy, signs):
+    """No two rows of an epoch are fed alike, though few images are in the sample."""
+    X, y = signs
+    bootstrap = np.random.default_rng(0).integers(0, 5, 30)
+    augmented = RandomNoise().fit_transform(X)
+
+    spy.classifier.fit(augmented[bootstrap], y[bootstrap])
+
+    assert [len(np.unique(batch, axis=0)) for batch in spy.trained] == [30, 30, 30]
+
+
 def test_an_ensemble_that_reads_its_images_says_so(tiny, noise):
     """Bagging makes one array of what it gets: the warning names it."""
     X, y = noise

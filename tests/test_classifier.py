@@ -263,7 +263,7 @@ def test_network_without_linear_layer_has_no_embeddings():
     model = CNNClassifier(network=lambda n_channels, n_classes: _Mean(), max_epochs=1)
     model.fit(X, [0, 1] * 3)
 
-    with pytest.raises(ValueError, match="no linear layer"):
+    with pytest.raises(ValueError, match="no layer was found that makes its logits"):
         model.transform(X)
 
 

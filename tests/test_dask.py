@@ -13,8 +13,8 @@ from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from sklcnn import CNNClassifier
+from sklcnn.network import _training
 from sklcnn.network._hardware import number_of_worker
-from sklcnn.network._net import Net
 from sklcnn.parallel import register_dask
 
 distributed = pytest.importorskip("distributed")
@@ -89,7 +89,7 @@ def test_what_workers_trained_is_loaded_elsewhere(
     with parallel_config(backend="sklcnn-dask", n_jobs=-1):
         expected = clone(search).fit(*noise)
 
-    monkeypatch.delattr(Net, "run_epoch")
+    monkeypatch.delattr(_training, "train_epoch")
     actual = search.fit(*noise)
 
     for name in ("mean_test_score", "split1_test_score"):

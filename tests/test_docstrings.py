@@ -19,13 +19,16 @@ IGNORED = {
 }
 
 
+INTERNAL = {"checkpoints", "network"}
+"""Rooms whose names are for other rooms."""
+
+
 def public_rooms():
     """List the package and its rooms that have public names."""
     yield sklcnn
-    for info in pkgutil.iter_modules(sklcnn.__path__, "sklcnn."):
-        room = importlib.import_module(info.name)
-        if not info.name.rpartition(".")[2].startswith("_") and room.__all__:
-            yield room
+    for info in pkgutil.iter_modules(sklcnn.__path__):
+        if not info.name.startswith("_") and info.name not in INTERNAL:
+            yield importlib.import_module(f"sklcnn.{info.name}")
 
 
 def public_objects():

@@ -33,11 +33,10 @@ def test_damaged_pickle_is_an_error(tiny, noise):
     state = pickle.dumps(tiny.fit(*noise).__getstate__())
     flipped, lost, misshapen, no_array = (pickle.loads(state) for _ in range(4))
     name = "body.0.weight"
-    flipped["_weights"]["weights"][name].view(np.uint8).flat[5] ^= 1
-    del lost["_weights"]["weights"][name]
-    misshapen["_weights"]["weights"][name] = np.zeros((1, 1), np.float32)
-
-    no_array["_weights"]["weights"][name] = [1.0]
+    flipped["_fitted"]["weights"][name].view(np.uint8).flat[5] ^= 1
+    del lost["_fitted"]["weights"][name]
+    misshapen["_fitted"]["weights"][name] = np.zeros((1, 1), np.float32)
+    no_array["_fitted"]["weights"][name] = [1.0]
 
     for damaged in (flipped, lost, misshapen, no_array):
         with pytest.raises(ValueError, match="The saved CNNClassifier is damaged"):
@@ -49,12 +48,10 @@ def test_damaged_pickle_is_an_error(tiny, noise):
     [
         ("classes_", np.array([2, 1, 0])),
         ("classes_", np.array([0, 1])),
-        ("image_shape_", None),
-        ("_pixel_range", (0.0, 2.0)),
-        ("_weights", None),
-        ("_weights", {"weights": {}}),
-        ("_network", {}),
-        ("optimizer", None),
+        ("_seed", 3),
+        ("_fitted", None),
+        ("_fitted", {"weights": {}}),
+        ("_fitted", {}),
     ],
 )
 def test_damaged_facts_are_an_error(tiny, noise, name, value):
@@ -73,6 +70,9 @@ def test_model_made_for_a_gpu_loads_without_one(tiny, noise):
     model = tiny.fit(X, y)
     state = model.__getstate__()
     state["device"] = "cuda"
+    network = model._network
+    network.device_asked_for = "cuda"
+    state["_fitted"] = network.state(model._sealed())
     loaded = CNNClassifier()
 
     with pytest.warns(UserWarning, match="made for device='cuda', which is not here"):
@@ -116,3 +116,33 @@ def test_joblib_loads_as_a_memory_map(tiny, noise, tmp_path):
     loaded = joblib.load(tmp_path / "model.joblib", mmap_mode="r")
 
     assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+def test_parameters_set_later_change_no_pickle(tiny, noise):
+    """What was fitted is saved as it was, and nothing of it is read again."""
+    X, y = noise
+    model = tiny.fit(X, y)
+    expected = model.predict_proba(X)
+    later = {"precision": "bfloat16", "optimizer": "bogus", "network": len}
+    model.set_params(**later, device="nowhere", conv_channels=(99,), callbacks=[1])
+
+    loaded = pickle.loads(pickle.dumps(model))
+
+    assert_array_equal(model.predict_proba(X), expected)
+    assert_array_equal(loaded.predict_proba(X), expected)
+    assert loaded.history_ == model.history_
+    assert loaded.get_params()["optimizer"] == "bogus"
+
+
+def test_parameters_of_later_versions_have_their_defaults(tiny, noise):
+    """A state that lacks some is that of an older version."""
+    X, y = noise
+    state = tiny.fit(X, y).__getstate__()
+    for name in ("mixup", "compile", "checkpoint_dir"):
+        del state[name]
+    loaded = CNNClassifier()
+
+    loaded.__setstate__(state)
+
+    assert loaded.get_params() == tiny.get_params()
+    assert_array_equal(loaded.predict_proba(X), tiny.predict_proba(X))

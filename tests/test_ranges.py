@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from sklcnn import CNNClassifier
-from sklcnn.augmentation import RandomBrightness
+from sklcnn._pixels import working_range
+from sklcnn.augmentation import (
+    RandomBrightness,
+    RandomContrast,
+    RandomErasing,
+    RandomGamma,
+    RandomNoise,
+)
 
 X = np.random.default_rng(0).random((12, 8, 8))
 Y = np.arange(12) % 2
@@ -81,17 +88,109 @@ def test_further_training_images_widen_the_range(spy, call):
     assert np.ptp(later) == pytest.approx(100 * np.ptp(first), rel=1e-3)
 
 
-def test_dark_images_are_redrawn_in_the_range_of_their_dtype(spy):
-    """Training sees what `draw` shows, also where no training image is bright."""
-    dark = (X * 60).astype(np.uint8)
-    augmented = RandomBrightness(brightness=(0.5, 0.5)).fit_transform(dark)
+LEVELS = np.round(X * 16) / 16  # 17 gray levels, as scikit-learn's digits have
+STEPS = [
+    RandomBrightness(),
+    RandomContrast(),
+    RandomGamma(),
+    RandomNoise(),
+    RandomErasing(mode="random", p=1.0),
+]
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.round(LEVELS * 4095).astype(np.uint16),
+        np.round(LEVELS * 1023).astype(np.uint16),
+        (LEVELS * 16).astype(np.uint8),
+        (LEVELS * 255 - 1000).astype(int),
+        np.float32(LEVELS * 1e-3),
+        LEVELS * 255,
+        LEVELS * 2 - 1,
+    ],
+    ids=["12 bits", "10 bits", "digits", "HU", "small", "float 8 bits", "centered"],
+)
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: type(step).__name__)
+def test_strengths_refer_to_the_range_of_the_training_pixels(spy, step, pixels):
+    """The network sees what it sees of the same images as floats from 0 to 1."""
+    model = spy.classifier.set_params(max_epochs=1)
+
+    for images in (LEVELS, pixels):
+        model.fit(step.fit_transform(images), Y)
+
+    expected, actual = spy.trained
+    assert np.allclose(actual, expected, atol=0.02 * expected.std())
+
+
+@pytest.mark.parametrize(
+    ("pixels", "expected"),
+    [
+        ((3 / 255, 250 / 255), (0, 1)),
+        ((0, 0.51), (0, 1)),
+        ((0, 0.5), (0, 0.5)),
+        ((0.4, 0.6), (0.4, 0.6)),
+        ((0, 4095 / 65535), (0, 4095 / 65535)),
+        ((-0.1, 1), (-0.1, 1)),
+        ((0, 255), (0, 255)),
+        ((0.2, 0.2), (0, 1)),
+        ((7, 7), (7, 7)),
+    ],
+)
+def test_range_is_0_to_1_where_pixels_span_more_than_half_of_it(pixels, expected):
+    """Otherwise it is that of the pixels; constant images tell nothing."""
+    assert working_range(*pixels) == expected
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: type(step).__name__)
+def test_draws_show_what_training_sees(spy, step, dtype):
+    """Also where all training images are dark."""
+    dark = (X * 60).astype(dtype)
+    augmented = step.fit_transform(dark)
 
     model = spy.classifier.fit(augmented, Y)
 
     layer = model.net_.module_.standardize
     seen = np.stack(spy.trained[0]) * layer.std.numpy() + layer.mean.numpy()
-    drawn = augmented.draw(seed=model._seed) / 255
-    assert seen.max() == pytest.approx(drawn.max(), abs=0.01)
+    drawn = augmented.draw(seed=model._seed) / np.iinfo(dtype).max
+    assert np.ptp(seen) == pytest.approx(np.ptp(drawn), rel=0.03)
+    assert seen.mean() == pytest.approx(drawn.mean(), rel=0.03)
+
+
+def test_constant_images_train_with_random_steps(tiny):
+    """There is no range that strengths could refer to, and no warning."""
+    for value in (0, 7.0, -1.0):
+        augmented = np.full((12, 8, 8), value)
+        for step in STEPS:
+            augmented = step.fit_transform(augmented)
+
+        probabilities = tiny.fit(augmented, Y).predict_proba(np.asarray(augmented))
+
+        assert np.isfinite(probabilities).all()
+
+
+class CountedImages(Stored):
+    """Images that count how many of them were read."""
+
+    n_read = 0
+
+    def __getitem__(self, key):
+        images = self.images[key]
+        self.n_read += len(images)
+        return images
+
+
+def test_few_images_tell_the_range_of_photos():
+    """Only pixels that span less than half of the range make `draw` read on."""
+    photos = CountedImages(np.tile(np.arange(0, 256, 8, np.uint8), (5000, 1, 1)))
+    dark = CountedImages(photos.images // 4)
+
+    for images in (photos, dark):
+        RandomBrightness().fit_transform(images).draw(0)
+
+    assert photos.n_read < 100
+    assert 4000 < dark.n_read < 5000
 
 
 def test_pixels_that_float32_can_not_tell_apart_warn():

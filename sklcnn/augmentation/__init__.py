@@ -1,5 +1,12 @@
-"""Random transforms: steps of a Pipeline that redraw training images in every epoch."""
+"""Random steps of a Pipeline, which transform training images in every epoch.
 
+Behind them, `CNNClassifier` draws afresh for each image and epoch. Steps of one's own
+are subclasses of `BaseAugmentation` that return a stage: `Warp` moves pixels, `Recolor`
+mixes channels, `Pixelwise` calls a function.
+"""
+
+from sklcnn._pixels import ImageFormat
+from sklcnn.augmentation._base import BaseAugmentation
 from sklcnn.augmentation._color import (
     RandomBrightness,
     RandomContrast,
@@ -14,9 +21,14 @@ from sklcnn.augmentation._geometric import (
     RandomTranslation,
 )
 from sklcnn.augmentation._noise import RandomBlur, RandomErasing, RandomNoise
+from sklcnn.augmentation._stages import Pixelwise, Recolor, Stage, Warp
 from sklcnn.augmentation._whole_pixels import RandomCrop, RandomFlip
+from sklcnn.images._random import RowRandom
 
 __all__ = [
+    "BaseAugmentation",
+    "ImageFormat",
+    "Pixelwise",
     "RandomBlur",
     "RandomBrightness",
     "RandomContrast",
@@ -31,4 +43,8 @@ __all__ = [
     "RandomScale",
     "RandomShear",
     "RandomTranslation",
+    "Recolor",
+    "RowRandom",
+    "Stage",
+    "Warp",
 ]

@@ -1,4 +1,4 @@
-"""What all random transforms have in common."""
+"""Base class of the random steps, and constraints of their parameters."""
 
 from abc import ABC, abstractmethod
 from numbers import Real
@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from sklcnn._pixels import pixel_scale
+from sklcnn._pixels import check_fill_value
 from sklcnn._sklearn import Interval, fit_context
 from sklcnn._steps import ImageStepMixin
 from sklcnn._validation import check_image_shape, check_images
@@ -17,7 +17,7 @@ PROBABILITY = Interval(Real, 0, 1, closed="both")
 
 
 class Pair(Interval):
-    """Constraint of a parameter that is the ends of a range within an interval."""
+    """Constraint of a parameter that is a range (low, high) within an interval."""
 
     def is_satisfied_by(self, val):
         """Tell whether a value is such a pair."""
@@ -35,36 +35,78 @@ class Pair(Interval):
 
 
 class BaseAugmentation(ImageStepMixin, BaseEstimator, ABC):
-    """Base of the random transforms.
+    """Base class of the random steps, for steps of one's own.
 
-    A subclass gives `_draw`. The numbers it draws come from the `random` it is given
-    and from nowhere else, which makes a draw a function of the seed, the epoch, the
-    image and the step.
+    A subclass has an `__init__` that stores its parameters, as every estimator has, and
+    `draw_stage`. All random numbers come from the `random` that `draw_stage` is given,
+    so that a draw is a function of the seed, the epoch, the image and the step.
+
+    `fit_transform` notes the step down beside the images; a `CNNClassifier` behind it
+    calls `draw_stage` in every epoch. `transform` leaves images as they are.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of an image, as seen in `fit`.
+    n_features_in_ : int
+        Number of features seen in `fit`. Defined only for flat images.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen in `fit`. Defined only for flat images from a data
+        frame.
+
+    See Also
+    --------
+    Pixelwise : Stage that calls a function, for changes of pixel values.
+    Warp : Stage that moves pixels.
+    Recolor : Stage that mixes channels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from sklcnn.augmentation import BaseAugmentation, Pixelwise
+    >>> class RandomFade(BaseAugmentation):
+    ...     def __init__(self, strength=0.5):
+    ...         self.strength = strength
+    ...
+    ...     def draw_stage(self, random, image_format):
+    ...         factors = random.uniform(1 - self.strength, 1)
+    ...         return Pixelwise(torch.multiply, factors)
+    >>> X = np.full((1, 1, 2), 100, dtype=np.uint8)
+    >>> RandomFade(strength=0.9).fit_transform(X).draw()
+    array([[[44, 44]]], dtype=uint8)
     """
 
-    @abstractmethod
-    def _draw(self, random, image_shape, pixel_range):
-        """Draw for every image, and return the stage that `stage` returns."""
+    _parameter_constraints: dict = {}
 
-    def stage(self, random, image_shape, pixel_range):
-        """Draw for every image.
+    @abstractmethod
+    def draw_stage(self, random, image_format):
+        """Draw the parameters of all images for one epoch.
 
         Parameters
         ----------
         random : RowRandom
-            Draws one number per image at a time.
-        image_shape : tuple of three ints
-            Height, width and number of channels.
-        pixel_range : tuple of two floats
-            Least and greatest pixel of the training images.
+            Random numbers, one per image at a time.
+        image_format : ImageFormat
+            Shape and pixel values of the images.
 
         Returns
         -------
-        stage : callable
-            What is done to a batch of images.
+        stage : Stage
+            The transform of a batch.
         """
-        self._check_image_shape(image_shape)
-        return self._draw(random, image_shape, pixel_range)
+
+    def check_shape(self, image_shape):
+        """Raise an error for images of a shape that can't be transformed.
+
+        Called in `fit`, and before `draw_stage`, as flat images have no shape in `fit`.
+        By default every shape is accepted.
+
+        Parameters
+        ----------
+        image_shape : tuple of three ints
+            Height, width and number of channels.
+        """
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -88,7 +130,7 @@ class BaseAugmentation(ImageStepMixin, BaseEstimator, ABC):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X, y=None):
-        """Fit, and note down that the images are to be redrawn in every epoch.
+        """Fit, and note the step down beside the images.
 
         Parameters
         ----------
@@ -101,7 +143,7 @@ class BaseAugmentation(ImageStepMixin, BaseEstimator, ABC):
         Returns
         -------
         augmented : AugmentedImages
-            The images unchanged, and this transform after those noted before.
+            The images unchanged, with this step after those noted before.
         """
         images = self._remember(X)
         if isinstance(X, AugmentedImages):
@@ -109,7 +151,7 @@ class BaseAugmentation(ImageStepMixin, BaseEstimator, ABC):
         return AugmentedImages(images, (clone(self),))
 
     def transform(self, X):
-        """Give the images back as they are: only training sees random images.
+        """Return the images as they are: only training sees random transforms.
 
         Parameters
         ----------
@@ -131,33 +173,32 @@ class BaseAugmentation(ImageStepMixin, BaseEstimator, ABC):
         return X if isinstance(X, AugmentedImages) else images
 
     def _remember(self, X):
-        """Check everything, and keep what later images are compared with."""
+        """Check images and parameters, and keep the shape of an image."""
         images = check_images(_images_of(X), estimator=self)
-        self._check_fill_value(images.dtype)
+        self._check_dtype(images.dtype)
         if len(images.shape) > 2:
-            self._check_image_shape((*images.shape[1:], 1)[:3])
+            self.check_shape((*images.shape[1:], 1)[:3])
         self.image_shape_ = tuple(images.shape[1:])
         return images
 
-    def _check_fill_value(self, dtype):
-        """Check that `cval` is on the scale that the network sees."""
-        cval = getattr(self, "cval", 0)
-        if dtype.name not in ("bool", "uint8", "uint16") or isinstance(cval, str):
-            return
-        if not 0 <= cval <= 1:
-            highest = round(1 / pixel_scale(dtype))
-            meant = f"cval={cval} / {highest}" if 1 < cval <= highest else "0 to 1"
-            raise ValueError(
-                f"The 'cval' parameter of {type(self).__name__} counts from 0 to 1 for "
-                f"images of dtype {dtype.name}. Got cval={cval}; give {meant}."
-            )
+    def _check_dtype(self, dtype):
+        """Raise an error for images of a dtype that parameters don't go with."""
 
-    def _check_image_shape(self, image_shape):
-        """Raise where such images can't be transformed; flat ones are seen later."""
+
+class FillingAugmentation(BaseAugmentation):
+    """Base class of steps with a fill value `cval`, on the scale of the images."""
+
+    def _check_dtype(self, dtype):
+        if self.cval != "border":
+            check_fill_value(self.cval, np.dtype(dtype), name=type(self).__name__)
+
+    def _fill_value(self, image_format):
+        """Bring `cval` to the scale of the network."""
+        return self.cval if self.cval == "border" else image_format.scaled(self.cval)
 
 
 def span(value):
-    """Make a pair of a number, which is meant as plus or minus."""
+    """Make the range (-value, value) of a number, and a tuple of a pair."""
     return (-value, value) if isinstance(value, Real) else tuple(value)
 
 

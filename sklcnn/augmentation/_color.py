@@ -1,4 +1,4 @@
-"""Random transforms of brightness and color."""
+"""Random steps that change colors: brightness, contrast, saturation, gamma."""
 
 from numbers import Real
 
@@ -17,21 +17,22 @@ from sklcnn.images._matrices import brightness, contrast, saturation
 
 
 class RandomBrightness(BaseAugmentation):
-    """Make images brighter and darker at random.
+    """Shift the brightness of images at random.
 
     All channels change alike, a fourth one (alpha) as well.
 
-    Neighboring color steps are done by one matrix. What leaves the range of the
-    training images, which is 0 to 1 for bool, uint8 and uint16, is clipped to it after
-    the last.
+    Consecutive color steps are merged into one matrix; the result is clipped to the
+    range of the training pixels. That is the whole range of uint8 or uint16, and 0 to 1
+    for floats, where the pixels span more than half of it; else it is from the least to
+    the greatest pixel.
 
     Parameters
     ----------
     brightness : float or pair of floats, default=0.2
-        What is added at most either way, or a range of it, as a fraction of the range
-        of the training images. Drawn uniformly.
+        Largest shift either way, or a range (low, high) of shifts, as a fraction of the
+        range of the training pixels. Drawn uniformly.
     p : float, default=1.0
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -45,8 +46,8 @@ class RandomBrightness(BaseAugmentation):
 
     See Also
     --------
-    RandomContrast : Strengthen and weaken contrast at random.
-    RandomGamma : Brighten or darken the middle tones at random.
+    RandomContrast : Change the contrast of images at random.
+    RandomGamma : Raise pixels to a random power.
 
     Examples
     --------
@@ -66,33 +67,48 @@ class RandomBrightness(BaseAugmentation):
         "p": [PROBABILITY],
     }
 
-    def __init__(self, *, brightness=0.2, p=1.0):
+    def __init__(self, brightness=0.2, *, p=1.0):
         self.brightness = brightness
         self.p = p
 
-    def _draw(self, random, image_shape, pixel_range):
+    def draw_stage(self, random, image_format):
+        """Draw a shift per image.
+
+        Parameters
+        ----------
+        random : RowRandom
+            Random numbers, one per image at a time.
+        image_format : ImageFormat
+            Shape and pixel values of the images.
+
+        Returns
+        -------
+        stage : Recolor
+            The transform of a batch.
+        """
         happens = random.happens(self.p)
-        shifts = random.uniform(*span(self.brightness)) * np.ptp(pixel_range)
-        matrices = brightness(shifts, image_shape[2])
-        return Recolor(only_where(happens, matrices), pixel_range)
+        shifts = random.uniform(*span(self.brightness)) * image_format.span()
+        matrices = brightness(shifts, image_format.shape[2])
+        return Recolor(only_where(happens, matrices), image_format.pixel_range)
 
 
 class RandomContrast(BaseAugmentation):
-    """Strengthen and weaken the contrast of images at random.
+    """Change the contrast of images at random.
 
     All channels change alike, a fourth one (alpha) as well.
 
-    Neighboring color steps are done by one matrix. What leaves the range of the
-    training images, which is 0 to 1 for bool, uint8 and uint16, is clipped to it after
-    the last.
+    Consecutive color steps are merged into one matrix; the result is clipped to the
+    range of the training pixels. That is the whole range of uint8 or uint16, and 0 to 1
+    for floats, where the pixels span more than half of it; else it is from the least to
+    the greatest pixel.
 
     Parameters
     ----------
     contrast : pair of floats, default=(0.8, 1.25)
-        Range of the factor by which pixels are pulled away from the middle of the range
-        of the training images. Above 1 is more contrast. Drawn log-uniformly.
+        Range of the factor by which pixels move away from the middle of the range of
+        the training pixels. Above 1 is more contrast. Drawn log-uniformly.
     p : float, default=1.0
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -106,8 +122,8 @@ class RandomContrast(BaseAugmentation):
 
     See Also
     --------
-    RandomBrightness : Make images brighter and darker at random.
-    RandomSaturation : Strengthen and weaken colors at random.
+    RandomBrightness : Shift the brightness of images at random.
+    RandomSaturation : Change the saturation of images at random.
 
     Examples
     --------
@@ -124,33 +140,49 @@ class RandomContrast(BaseAugmentation):
         "p": [PROBABILITY],
     }
 
-    def __init__(self, *, contrast=(0.8, 1.25), p=1.0):
+    def __init__(self, contrast=(0.8, 1.25), *, p=1.0):
         self.contrast = contrast
         self.p = p
 
-    def _draw(self, random, image_shape, pixel_range):
+    def draw_stage(self, random, image_format):
+        """Draw a factor per image.
+
+        Parameters
+        ----------
+        random : RowRandom
+            Random numbers, one per image at a time.
+        image_format : ImageFormat
+            Shape and pixel values of the images.
+
+        Returns
+        -------
+        stage : Recolor
+            The transform of a batch.
+        """
         happens = random.happens(self.p)
         factors = random.log_uniform(*self.contrast)
-        matrices = contrast(factors, sum(pixel_range) / 2, image_shape[2])
-        return Recolor(only_where(happens, matrices), pixel_range)
+        middle = sum(image_format.pixel_range) / 2
+        matrices = contrast(factors, middle, image_format.shape[2])
+        return Recolor(only_where(happens, matrices), image_format.pixel_range)
 
 
 class RandomSaturation(BaseAugmentation):
-    """Strengthen and weaken the colors of images at random.
+    """Change the saturation of images at random.
 
     Gray images stay as they are. A fourth channel is no color and stays as it is.
 
-    Neighboring color steps are done by one matrix. What leaves the range of the
-    training images, which is 0 to 1 for bool, uint8 and uint16, is clipped to it after
-    the last.
+    Consecutive color steps are merged into one matrix; the result is clipped to the
+    range of the training pixels. That is the whole range of uint8 or uint16, and 0 to 1
+    for floats, where the pixels span more than half of it; else it is from the least to
+    the greatest pixel.
 
     Parameters
     ----------
     saturation : pair of floats, default=(0.7, 1.3)
-        Range of the factor by which red, green and blue are pulled away from the gray
-        of the same luminance. Above 1 is more colorful, 0 is gray. Drawn uniformly.
+        Range of the factor by which red, green and blue move away from the gray of the
+        same luminance. Above 1 is more colorful, 0 is gray. Drawn uniformly.
     p : float, default=1.0
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -164,8 +196,8 @@ class RandomSaturation(BaseAugmentation):
 
     See Also
     --------
-    RandomContrast : Strengthen and weaken contrast at random.
-    RandomBrightness : Make images brighter and darker at random.
+    RandomContrast : Change the contrast of images at random.
+    RandomBrightness : Shift the brightness of images at random.
 
     Examples
     --------
@@ -182,16 +214,38 @@ class RandomSaturation(BaseAugmentation):
         "p": [PROBABILITY],
     }
 
-    def __init__(self, *, saturation=(0.7, 1.3), p=1.0):
+    def __init__(self, saturation=(0.7, 1.3), *, p=1.0):
         self.saturation = saturation
         self.p = p
 
-    def _draw(self, random, image_shape, pixel_range):
-        happens = random.happens(self.p)
-        matrices = saturation(random.uniform(*self.saturation), image_shape[2])
-        return Recolor(only_where(happens, matrices), pixel_range)
+    def draw_stage(self, random, image_format):
+        """Draw a factor per image.
 
-    def _check_image_shape(self, image_shape):
+        Parameters
+        ----------
+        random : RowRandom
+            Random numbers, one per image at a time.
+        image_format : ImageFormat
+            Shape and pixel values of the images.
+
+        Returns
+        -------
+        stage : Recolor
+            The transform of a batch.
+        """
+        happens = random.happens(self.p)
+        factors = random.uniform(*self.saturation)
+        matrices = saturation(factors, image_format.shape[2])
+        return Recolor(only_where(happens, matrices), image_format.pixel_range)
+
+    def check_shape(self, image_shape):
+        """Raise an error for images of more than four channels.
+
+        Parameters
+        ----------
+        image_shape : tuple of three ints
+            Height, width and number of channels.
+        """
         if image_shape[2] > 4:
             raise ValueError(
                 "RandomSaturation expects gray images, or red, green and blue, with or "
@@ -200,11 +254,13 @@ class RandomSaturation(BaseAugmentation):
 
 
 class RandomGamma(BaseAugmentation):
-    """Brighten or darken the middle tones of images at random.
+    """Raise pixels to a random power, which brightens or darkens middle tones.
 
     All channels change alike, a fourth one (alpha) as well.
 
-    The range of the training images counts as 0 to 1 here; pixels are clipped to it.
+    The range of the training pixels counts as 0 to 1 here. That is the whole range of
+    uint8 or uint16, and 0 to 1 for floats, where the pixels span more than half of it;
+    else it is from the least to the greatest pixel.
 
     Parameters
     ----------
@@ -212,7 +268,7 @@ class RandomGamma(BaseAugmentation):
         Range of the power to which pixels are raised. Above 1 is darker. Drawn
         log-uniformly.
     p : float, default=1.0
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -226,8 +282,8 @@ class RandomGamma(BaseAugmentation):
 
     See Also
     --------
-    RandomBrightness : Make images brighter and darker at random.
-    RandomContrast : Strengthen and weaken contrast at random.
+    RandomBrightness : Shift the brightness of images at random.
+    RandomContrast : Change the contrast of images at random.
 
     Examples
     --------
@@ -244,11 +300,25 @@ class RandomGamma(BaseAugmentation):
         "p": [PROBABILITY],
     }
 
-    def __init__(self, *, gamma=(0.8, 1.25), p=1.0):
+    def __init__(self, gamma=(0.8, 1.25), *, p=1.0):
         self.gamma = gamma
         self.p = p
 
-    def _draw(self, random, image_shape, pixel_range):
+    def draw_stage(self, random, image_format):
+        """Draw a power per image.
+
+        Parameters
+        ----------
+        random : RowRandom
+            Random numbers, one per image at a time.
+        image_format : ImageFormat
+            Shape and pixel values of the images.
+
+        Returns
+        -------
+        stage : Stage
+            The transform of a batch.
+        """
         happens = random.happens(self.p)
         powers = random.log_uniform(*self.gamma)
-        return Gamma(np.where(happens, powers, 1), pixel_range)
+        return Gamma(np.where(happens, powers, 1), image_format.pixel_range)

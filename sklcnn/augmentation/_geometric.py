@@ -1,4 +1,4 @@
-"""Random transforms that interpolate between pixels."""
+"""Random steps that interpolate: rotation, shift, scale, shear, perspective."""
 
 from abc import abstractmethod
 from numbers import Integral, Real
@@ -8,7 +8,7 @@ import numpy as np
 from sklcnn._sklearn import Interval, Options
 from sklcnn.augmentation._base import (
     PROBABILITY,
-    BaseAugmentation,
+    FillingAugmentation,
     Pair,
     only_where,
     span,
@@ -31,24 +31,39 @@ _INTERPOLATION: dict = {
 }
 
 
-class _GeometricAugmentation(BaseAugmentation):
-    """Base of what is one matrix per image; neighbors are done in one interpolation."""
+class _GeometricAugmentation(FillingAugmentation):
+    """Base class of steps that have one matrix per image, whatever its pixels are."""
 
     @abstractmethod
-    def _matrices(self, random, image_shape):
-        """Draw matrices of shape (n, 3, 3), the middle of the image at (0, 0)."""
+    def _draw_matrices(self, random, image_shape):
+        """Draw matrices of shape (n, 3, 3), the center of the image at (0, 0)."""
 
-    def _draw(self, random, image_shape, pixel_range):
+    def draw_stage(self, random, image_format):
+        """Draw a matrix per image.
+
+        Parameters
+        ----------
+        random : RowRandom
+            Random numbers, one per image at a time.
+        image_format : ImageFormat
+            Shape and pixel values of the images.
+
+        Returns
+        -------
+        stage : Warp
+            The transform of a batch.
+        """
         happens = random.happens(self.p)
-        matrices = only_where(happens, self._matrices(random, image_shape))
-        return Warp(matrices, self.order, (self.mode, float(self.cval)))
+        matrices = only_where(happens, self._draw_matrices(random, image_format.shape))
+        cval = self._fill_value(image_format)
+        return Warp(matrices, self.order, self.mode, cval)
 
 
 class RandomRotation(_GeometricAugmentation):
-    """Rotate images at random, about their middle.
+    """Rotate images at random, about their center.
 
-    Neighboring geometric steps with the same `mode`, `cval` and `order` are done in one
-    interpolation.
+    Consecutive geometric steps with the same `mode`, `cval` and `order` are merged into
+    one interpolation.
 
     Parameters
     ----------
@@ -57,13 +72,14 @@ class RandomRotation(_GeometricAugmentation):
         screen. Angles are drawn uniformly.
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
-    cval : float, default=0.0
-        The value outside for ``mode="constant"``, where bool, uint8 and uint16 count
-        from 0 to 1.
+    cval : float or "border", default="border"
+        Pixel value outside the image for ``mode="constant"``, on the scale of the
+        images: 255 is white in uint8. ``"border"`` is the median color of the pixels at
+        the border, for each image.
     order : {0, 1}, default=1
         0 takes the nearest pixel, 1 interpolates linearly.
     p : float, default=1.0
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -77,7 +93,7 @@ class RandomRotation(_GeometricAugmentation):
 
     See Also
     --------
-    RandomShear : Slant images at random.
+    RandomShear : Shear images at random.
     RandomFlip : Mirror images at random.
 
     Examples
@@ -98,22 +114,22 @@ class RandomRotation(_GeometricAugmentation):
         **_INTERPOLATION,
     }
 
-    def __init__(self, *, degrees=15, mode="constant", cval=0.0, order=1, p=1.0):
+    def __init__(self, degrees=15, *, mode="constant", cval="border", order=1, p=1.0):
         self.degrees = degrees
         self.mode = mode
         self.cval = cval
         self.order = order
         self.p = p
 
-    def _matrices(self, random, image_shape):
+    def _draw_matrices(self, random, image_shape):
         return rotation(np.deg2rad(random.uniform(*span(self.degrees))))
 
 
 class RandomTranslation(_GeometricAugmentation):
-    """Move images at random, sideways and up or down.
+    """Translate images at random.
 
-    Neighboring geometric steps with the same `mode`, `cval` and `order` are done in one
-    interpolation.
+    Consecutive geometric steps with the same `mode`, `cval` and `order` are merged into
+    one interpolation.
 
     Parameters
     ----------
@@ -122,13 +138,14 @@ class RandomTranslation(_GeometricAugmentation):
         Distances are drawn uniformly.
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
-    cval : float, default=0.0
-        The value outside for ``mode="constant"``, where bool, uint8 and uint16 count
-        from 0 to 1.
+    cval : float or "border", default="border"
+        Pixel value outside the image for ``mode="constant"``, on the scale of the
+        images: 255 is white in uint8. ``"border"`` is the median color of the pixels at
+        the border, for each image.
     order : {0, 1}, default=1
         0 takes the nearest pixel, 1 interpolates linearly.
     p : float, default=1.0
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -143,7 +160,7 @@ class RandomTranslation(_GeometricAugmentation):
     See Also
     --------
     RandomCrop : Move images by whole pixels.
-    RandomScale : Enlarge and reduce images at random.
+    RandomScale : Scale images at random.
 
     Examples
     --------
@@ -160,14 +177,16 @@ class RandomTranslation(_GeometricAugmentation):
         **_INTERPOLATION,
     }
 
-    def __init__(self, *, translate=0.1, mode="constant", cval=0.0, order=1, p=1.0):
+    def __init__(
+        self, translate=0.1, *, mode="constant", cval="border", order=1, p=1.0
+    ):
         self.translate = translate
         self.mode = mode
         self.cval = cval
         self.order = order
         self.p = p
 
-    def _matrices(self, random, image_shape):
+    def _draw_matrices(self, random, image_shape):
         height, width, _ = image_shape
         x = random.uniform(-self.translate * width, self.translate * width)
         y = random.uniform(-self.translate * height, self.translate * height)
@@ -175,12 +194,12 @@ class RandomTranslation(_GeometricAugmentation):
 
 
 class RandomScale(_GeometricAugmentation):
-    """Enlarge and reduce images at random, about their middle.
+    """Scale images at random, about their center.
 
     Images keep their size: what grows over it is cut off.
 
-    Neighboring geometric steps with the same `mode`, `cval` and `order` are done in one
-    interpolation.
+    Consecutive geometric steps with the same `mode`, `cval` and `order` are merged into
+    one interpolation.
 
     Parameters
     ----------
@@ -189,13 +208,14 @@ class RandomScale(_GeometricAugmentation):
         drawn log-uniformly, so that 1/2 and 2 are equally far from 1.
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
-    cval : float, default=0.0
-        The value outside for ``mode="constant"``, where bool, uint8 and uint16 count
-        from 0 to 1.
+    cval : float or "border", default="border"
+        Pixel value outside the image for ``mode="constant"``, on the scale of the
+        images: 255 is white in uint8. ``"border"`` is the median color of the pixels at
+        the border, for each image.
     order : {0, 1}, default=1
         0 takes the nearest pixel, 1 interpolates linearly.
     p : float, default=1.0
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -209,8 +229,8 @@ class RandomScale(_GeometricAugmentation):
 
     See Also
     --------
-    RandomTranslation : Move images at random.
-    RandomPerspective : Look at images from aside.
+    RandomTranslation : Translate images at random.
+    RandomPerspective : Change the perspective of images at random.
 
     Examples
     --------
@@ -229,23 +249,25 @@ class RandomScale(_GeometricAugmentation):
         **_INTERPOLATION,
     }
 
-    def __init__(self, *, scale=(0.9, 1.1), mode="constant", cval=0.0, order=1, p=1.0):
+    def __init__(
+        self, scale=(0.9, 1.1), *, mode="constant", cval="border", order=1, p=1.0
+    ):
         self.scale = scale
         self.mode = mode
         self.cval = cval
         self.order = order
         self.p = p
 
-    def _matrices(self, random, image_shape):
+    def _draw_matrices(self, random, image_shape):
         factors = random.log_uniform(*self.scale)
         return scaling(factors, factors)
 
 
 class RandomShear(_GeometricAugmentation):
-    """Slant images at random, sideways.
+    """Shear images horizontally at random.
 
-    Neighboring geometric steps with the same `mode`, `cval` and `order` are done in one
-    interpolation.
+    Consecutive geometric steps with the same `mode`, `cval` and `order` are merged into
+    one interpolation.
 
     Parameters
     ----------
@@ -254,13 +276,14 @@ class RandomShear(_GeometricAugmentation):
         to the right. Angles are drawn uniformly.
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
-    cval : float, default=0.0
-        The value outside for ``mode="constant"``, where bool, uint8 and uint16 count
-        from 0 to 1.
+    cval : float or "border", default="border"
+        Pixel value outside the image for ``mode="constant"``, on the scale of the
+        images: 255 is white in uint8. ``"border"`` is the median color of the pixels at
+        the border, for each image.
     order : {0, 1}, default=1
         0 takes the nearest pixel, 1 interpolates linearly.
     p : float, default=1.0
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -275,7 +298,7 @@ class RandomShear(_GeometricAugmentation):
     See Also
     --------
     RandomRotation : Rotate images at random.
-    RandomPerspective : Look at images from aside.
+    RandomPerspective : Change the perspective of images at random.
 
     Examples
     --------
@@ -296,22 +319,22 @@ class RandomShear(_GeometricAugmentation):
         **_INTERPOLATION,
     }
 
-    def __init__(self, *, degrees=10, mode="constant", cval=0.0, order=1, p=1.0):
+    def __init__(self, degrees=10, *, mode="constant", cval="border", order=1, p=1.0):
         self.degrees = degrees
         self.mode = mode
         self.cval = cval
         self.order = order
         self.p = p
 
-    def _matrices(self, random, image_shape):
+    def _draw_matrices(self, random, image_shape):
         return shear(np.deg2rad(random.uniform(*span(self.degrees))))
 
 
 class RandomPerspective(_GeometricAugmentation):
-    """Look at images from aside, at random.
+    """Change the perspective of images at random.
 
-    Neighboring geometric steps with the same `mode`, `cval` and `order` are done in one
-    interpolation.
+    Consecutive geometric steps with the same `mode`, `cval` and `order` are merged into
+    one interpolation.
 
     Parameters
     ----------
@@ -320,13 +343,14 @@ class RandomPerspective(_GeometricAugmentation):
         of the width and of the height. Distances are drawn uniformly.
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
-    cval : float, default=0.0
-        The value outside for ``mode="constant"``, where bool, uint8 and uint16 count
-        from 0 to 1.
+    cval : float or "border", default="border"
+        Pixel value outside the image for ``mode="constant"``, on the scale of the
+        images: 255 is white in uint8. ``"border"`` is the median color of the pixels at
+        the border, for each image.
     order : {0, 1}, default=1
         0 takes the nearest pixel, 1 interpolates linearly.
     p : float, default=1.0
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -340,8 +364,8 @@ class RandomPerspective(_GeometricAugmentation):
 
     See Also
     --------
-    RandomShear : Slant images at random.
-    RandomScale : Enlarge and reduce images at random.
+    RandomShear : Shear images at random.
+    RandomScale : Scale images at random.
 
     Examples
     --------
@@ -358,14 +382,16 @@ class RandomPerspective(_GeometricAugmentation):
         **_INTERPOLATION,
     }
 
-    def __init__(self, *, distortion=0.1, mode="constant", cval=0.0, order=1, p=1.0):
+    def __init__(
+        self, distortion=0.1, *, mode="constant", cval="border", order=1, p=1.0
+    ):
         self.distortion = distortion
         self.mode = mode
         self.cval = cval
         self.order = order
         self.p = p
 
-    def _matrices(self, random, image_shape):
+    def _draw_matrices(self, random, image_shape):
         size = np.array(image_shape[1::-1])
         corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * size / 2
         moves = [random.uniform(-self.distortion, self.distortion) for _ in range(8)]

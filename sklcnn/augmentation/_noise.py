@@ -1,29 +1,35 @@
-"""Random transforms that take detail away."""
+"""Random steps that take detail away: noise, blur, erasing."""
 
 from numbers import Real
 
 import numpy as np
 
 from sklcnn._sklearn import Interval, StrOptions
-from sklcnn.augmentation._base import PROBABILITY, BaseAugmentation, Pair
+from sklcnn.augmentation._base import (
+    PROBABILITY,
+    BaseAugmentation,
+    FillingAugmentation,
+    Pair,
+)
 from sklcnn.augmentation._stages import Blur, Erase, Noise
 
 
 class RandomNoise(BaseAugmentation):
-    """Add normally distributed noise to every value of every pixel.
+    """Add Gaussian noise to images.
 
     Every channel gets noise of its own, a fourth one (alpha) as well.
 
-    What leaves the range of the training images, which is 0 to 1 for bool, uint8 and
-    uint16, is clipped to it.
+    The result is clipped to the range of the training pixels. That is the whole range
+    of uint8 or uint16, and 0 to 1 for floats, where the pixels span more than half of
+    it; else it is from the least to the greatest pixel.
 
     Parameters
     ----------
     std : float or pair of floats, default=0.05
-        Standard deviation of the noise, or a range from which every image draws its
-        own, as a fraction of the range of the training images.
+        Standard deviation of the noise, or a range (low, high) from which each image
+        draws its own, as a fraction of the range of the training pixels.
     p : float, default=1.0
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -38,7 +44,7 @@ class RandomNoise(BaseAugmentation):
     See Also
     --------
     RandomBlur : Blur images at random.
-    RandomErasing : Paint a rectangle over images at random.
+    RandomErasing : Fill a random rectangle of images.
 
     Examples
     --------
@@ -57,28 +63,42 @@ class RandomNoise(BaseAugmentation):
         "p": [PROBABILITY],
     }
 
-    def __init__(self, *, std=0.05, p=1.0):
+    def __init__(self, std=0.05, *, p=1.0):
         self.std = std
         self.p = p
 
-    def _draw(self, random, image_shape, pixel_range):
+    def draw_stage(self, random, image_format):
+        """Draw an amplitude per image.
+
+        Parameters
+        ----------
+        random : RowRandom
+            Random numbers, one per image at a time.
+        image_format : ImageFormat
+            Shape and pixel values of the images.
+
+        Returns
+        -------
+        stage : Stage
+            The transform of a batch.
+        """
         happens = random.happens(self.p)
         low, high = (self.std,) * 2 if isinstance(self.std, Real) else self.std
-        amplitudes = random.uniform(low, high) * np.ptp(pixel_range) * happens
-        return Noise(amplitudes, random.pixel_keys(), pixel_range)
+        amplitudes = random.uniform(low, high) * image_format.span() * happens
+        return Noise(amplitudes, random.pixel_keys(), image_format.pixel_range)
 
 
 class RandomBlur(BaseAugmentation):
     """Blur images at random, by a Gaussian.
 
-    The pixels of the border go on outside the image, as in `skimage.filters.gaussian`.
+    The pixels of the border are repeated outside, as in `skimage.filters.gaussian`.
 
     Parameters
     ----------
     sigma : pair of floats, default=(0.1, 1.0)
         Range of the Gaussian's standard deviation in pixels. Drawn uniformly.
     p : float, default=0.5
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -93,7 +113,7 @@ class RandomBlur(BaseAugmentation):
     See Also
     --------
     RandomNoise : Add noise at random.
-    RandomErasing : Paint a rectangle over images at random.
+    RandomErasing : Fill a random rectangle of images.
 
     Examples
     --------
@@ -112,18 +132,32 @@ class RandomBlur(BaseAugmentation):
         "p": [PROBABILITY],
     }
 
-    def __init__(self, *, sigma=(0.1, 1.0), p=0.5):
+    def __init__(self, sigma=(0.1, 1.0), *, p=0.5):
         self.sigma = sigma
         self.p = p
 
-    def _draw(self, random, image_shape, pixel_range):
+    def draw_stage(self, random, image_format):
+        """Draw a standard deviation per image.
+
+        Parameters
+        ----------
+        random : RowRandom
+            Random numbers, one per image at a time.
+        image_format : ImageFormat
+            Shape and pixel values of the images.
+
+        Returns
+        -------
+        stage : Stage
+            The transform of a batch.
+        """
         happens = random.happens(self.p)
         sigmas = random.uniform(*self.sigma) * happens
         return Blur(sigmas, radius=int(4 * self.sigma[1] + 0.5))
 
 
-class RandomErasing(BaseAugmentation):
-    """Paint a rectangle over images at random.
+class RandomErasing(FillingAugmentation):
+    """Fill a random rectangle of images.
 
     Parameters
     ----------
@@ -132,12 +166,14 @@ class RandomErasing(BaseAugmentation):
     ratio : pair of floats, default=(0.3, 3.3)
         Range of the rectangle's height divided by its width. Drawn log-uniformly. What
         would be higher or wider than the image is cut to it.
-    cval : float or "random", default=0.0
-        What it is painted with, where bool, uint8 and uint16 count from 0 to 1.
-        ``"random"`` draws every value of every pixel from the range of the training
-        images.
+    mode : {"constant", "random"}, default="constant"
+        Whether pixels inside the rectangle get the value `cval`, or are drawn uniformly
+        from the range of the training pixels, each for itself.
+    cval : float, default=0.0
+        Pixel value inside the rectangle for ``mode="constant"``, on the scale of the
+        images: 255 is white in uint8.
     p : float, default=0.5
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -173,19 +209,43 @@ class RandomErasing(BaseAugmentation):
     _parameter_constraints: dict = {
         "area": [Pair(Real, 0, 1, closed="both")],
         "ratio": [Pair(Real, 0, None, closed="neither")],
-        "cval": [Interval(Real, None, None, closed="neither"), StrOptions({"random"})],
+        "mode": [StrOptions({"constant", "random"})],
+        "cval": [Interval(Real, None, None, closed="neither")],
         "p": [PROBABILITY],
     }
 
-    def __init__(self, *, area=(0.02, 0.2), ratio=(0.3, 3.3), cval=0.0, p=0.5):
+    def __init__(
+        self,
+        area=(0.02, 0.2),
+        *,
+        ratio=(0.3, 3.3),
+        mode="constant",
+        cval=0.0,
+        p=0.5,
+    ):
         self.area = area
         self.ratio = ratio
+        self.mode = mode
         self.cval = cval
         self.p = p
 
-    def _draw(self, random, image_shape, pixel_range):
+    def draw_stage(self, random, image_format):
+        """Draw a rectangle per image.
+
+        Parameters
+        ----------
+        random : RowRandom
+            Random numbers, one per image at a time.
+        image_format : ImageFormat
+            Shape and pixel values of the images.
+
+        Returns
+        -------
+        stage : Stage
+            The transform of a batch.
+        """
         happens = random.happens(self.p)
-        height, width, _ = image_shape
+        height, width, _ = image_format.shape
         areas = random.uniform(*self.area) * height * width
         ratios = random.log_uniform(*self.ratio)
         heights = np.rint(np.sqrt(areas * ratios)).clip(1, height)
@@ -194,4 +254,8 @@ class RandomErasing(BaseAugmentation):
         top = random.integers(0, height - heights)
         left = random.integers(0, width - widths)
         boxes = np.stack([top, top + heights, left, left + widths], axis=1)
-        return Erase(boxes, random.pixel_keys(), self.cval, pixel_range)
+        if self.mode == "constant":
+            return Erase(boxes, self._fill_value(image_format))
+        return Erase(
+            boxes, keys=random.pixel_keys(), pixel_range=image_format.pixel_range
+        )

@@ -1,35 +1,38 @@
-"""Random transforms that move pixels to the places of others, and keep their values."""
+"""Random steps that move images by whole pixels: flips and crops."""
 
 from numbers import Integral, Real
 
 import numpy as np
 
 from sklcnn._sklearn import Interval, StrOptions
-from sklcnn.augmentation._base import PROBABILITY, BaseAugmentation
+from sklcnn.augmentation._base import (
+    PROBABILITY,
+    BaseAugmentation,
+    FillingAugmentation,
+)
 from sklcnn.augmentation._stages import Warp
 from sklcnn.images._matrices import scaling, translation
 from sklcnn.images._warp import PADDING_MODES
 
 BORDER: dict = {
     "mode": [StrOptions(set(PADDING_MODES))],
-    "cval": [Interval(Real, None, None, closed="neither")],
+    "cval": [Interval(Real, None, None, closed="neither"), StrOptions({"border"})],
 }
 
 
 class RandomFlip(BaseAugmentation):
     """Mirror images at random.
 
-    Mirroring alone, or with `RandomCrop`, leaves the values of pixels as they are, bit
-    for bit.
+    Alone, or with `RandomCrop`, this keeps the values of pixels, bit for bit.
 
     Parameters
     ----------
     horizontal : bool, default=True
-        Whether left and right may change places.
+        Whether to flip images left to right.
     vertical : bool, default=False
-        Whether top and bottom may change places.
+        Whether to flip images upside down.
     p : float, default=0.5
-        How often each of them happens.
+        Probability of each of the two flips.
 
     Attributes
     ----------
@@ -67,30 +70,45 @@ class RandomFlip(BaseAugmentation):
         self.vertical = vertical
         self.p = p
 
-    def _draw(self, random, image_shape, pixel_range):
+    def draw_stage(self, random, image_format):
+        """Draw which images are flipped.
+
+        Parameters
+        ----------
+        random : RowRandom
+            Random numbers, one per image at a time.
+        image_format : ImageFormat
+            Shape and pixel values of the images.
+
+        Returns
+        -------
+        stage : Warp
+            The transform of a batch.
+        """
         x = np.where(random.happens(self.p) & self.horizontal, -1, 1)
         y = np.where(random.happens(self.p) & self.vertical, -1, 1)
         return Warp(scaling(x, y))
 
 
-class RandomCrop(BaseAugmentation):
-    """Pad images and cut them to their size again, at a random place.
+class RandomCrop(FillingAugmentation):
+    """Pad images and crop them to their size at a random position.
 
-    This moves them by whole pixels. Alone, or with `RandomFlip`, it leaves the values
-    of pixels as they are, bit for bit. Next to other geometric steps with the same
-    `mode` and `cval` it is part of their interpolation.
+    This moves them by whole pixels. Alone, or with `RandomFlip`, it keeps the values of
+    pixels, bit for bit. Next to other geometric steps with the same `mode` and `cval`
+    it is part of their interpolation.
 
     Parameters
     ----------
     padding : int, default=4
-        Number of pixels on every side, at most the shorter side of the images.
+        Number of pixels added on every side, at most the shorter side of the images.
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
-    cval : float, default=0.0
-        The value outside for ``mode="constant"``, where bool, uint8 and uint16 count
-        from 0 to 1.
+    cval : float or "border", default="border"
+        Pixel value outside the image for ``mode="constant"``, on the scale of the
+        images: 255 is white in uint8. ``"border"`` is the median color of the pixels at
+        the border, for each image.
     p : float, default=1.0
-        How often it happens.
+        Probability of applying the transform to an image.
 
     Attributes
     ----------
@@ -113,9 +131,9 @@ class RandomCrop(BaseAugmentation):
     >>> from sklcnn.augmentation import RandomCrop
     >>> X = np.array([[[1, 2, 3], [4, 5, 6], [7, 8, 9]]], dtype=np.uint8)
     >>> RandomCrop(padding=1).fit_transform(X).draw(epoch=1)
-    array([[[2, 3, 0],
-            [5, 6, 0],
-            [8, 9, 0]]], dtype=uint8)
+    array([[[2, 3, 4],
+            [5, 6, 4],
+            [8, 9, 4]]], dtype=uint8)
     """
 
     _parameter_constraints: dict = {
@@ -124,19 +142,41 @@ class RandomCrop(BaseAugmentation):
         "p": [PROBABILITY],
     }
 
-    def __init__(self, *, padding=4, mode="constant", cval=0.0, p=1.0):
+    def __init__(self, padding=4, *, mode="constant", cval="border", p=1.0):
         self.padding = padding
         self.mode = mode
         self.cval = cval
         self.p = p
 
-    def _draw(self, random, image_shape, pixel_range):
+    def draw_stage(self, random, image_format):
+        """Draw a move by whole pixels per image.
+
+        Parameters
+        ----------
+        random : RowRandom
+            Random numbers, one per image at a time.
+        image_format : ImageFormat
+            Shape and pixel values of the images.
+
+        Returns
+        -------
+        stage : Warp
+            The transform of a batch.
+        """
         happens = random.happens(self.p)
         x, y = (random.integers(-self.padding, self.padding) for _ in range(2))
         matrices = translation(x * happens, y * happens)
-        return Warp(matrices, border=(self.mode, float(self.cval)))
+        cval = self._fill_value(image_format)
+        return Warp(matrices, mode=self.mode, cval=cval)
 
-    def _check_image_shape(self, image_shape):
+    def check_shape(self, image_shape):
+        """Raise an error for images smaller than the padding.
+
+        Parameters
+        ----------
+        image_shape : tuple of three ints
+            Height, width and number of channels.
+        """
         height, width = image_shape[:2]
         if self.padding > min(height, width):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Images, and a note of how to redraw them."""
+"""Images with the random transforms that training redraws them by."""
 
 import sys
 import warnings
@@ -7,11 +7,20 @@ import numpy as np
 import torch
 
 from sklcnn._arrays import is_lazy
-from sklcnn._pixels import pixel_scale, working_range
+from sklcnn._pixels import (
+    FULL_RANGE,
+    USED_SHARE,
+    ImageFormat,
+    pixel_scale,
+    working_range,
+)
 from sklcnn._validation import resolve_image_shape
 from sklcnn.images._lazy import LazyImages
 from sklcnn.images._mapped import RowsOf, read_rows
-from sklcnn.images._random import RowRandom
+from sklcnn.images._random import RowRandom, number_repeats
+
+IMAGES_LOOKED_AT = 4096
+"""Number of lazy images whose pixels tell the range of all."""
 
 
 class AugmentedImages(LazyImages):
@@ -19,11 +28,13 @@ class AugmentedImages(LazyImages):
 
     The steps of `sklcnn.augmentation` return them from `fit_transform`. They are a
     value, the images and a tuple of random transforms, and hold no random state: a draw
-    is a function of the seed, the epoch, the image and the transform.
+    is a function of the seed, the epoch, the image and the transform. So subsets and
+    other orders have the draws of their images. An image that is picked twice, as
+    oversampling and the bootstrap do, is drawn twice, differently.
 
-    Read as an array they are their images, unchanged. An estimator that does so, be it
-    a scaler or a classifier of another package, warns once that the transforms have no
-    effect on it.
+    Read as an array they are their images, unchanged. Where another estimator reads
+    them, be it a scaler or a classifier of another package, one warning says that the
+    transforms have no effect on it.
 
     Parameters
     ----------
@@ -33,8 +44,9 @@ class AugmentedImages(LazyImages):
     steps : tuple of transformers
         Random transforms of `sklcnn.augmentation`, in order.
     rows : ndarray of shape (n_samples,), default=None
-        Whole numbers that tell each image from the others, on which its draws depend.
-        By default its position. Subsets keep the numbers of their images.
+        Whole numbers that tell the images apart, on which their draws depend. By
+        default the positions. Subsets keep the numbers of their images; the second
+        and further occurrences of one number are given new ones.
 
     See Also
     --------
@@ -61,7 +73,8 @@ class AugmentedImages(LazyImages):
         _check_holds_images(images)
         self.images = images
         self.steps = tuple(steps)
-        self.rows = np.arange(images.shape[0], dtype=np.intp) if rows is None else rows
+        rows = np.arange(images.shape[0]) if rows is None else rows
+        self.rows = number_repeats(rows)
         self._told = []
 
     @property
@@ -90,14 +103,16 @@ class AugmentedImages(LazyImages):
         Returns
         -------
         images : ndarray of shape (n, height, width[, n_channels])
-            As they are.
+            The images without transforms.
         """
         if isinstance(self.images, np.ndarray):
             return self.images[rows]
         return read_rows(self.images, rows)
 
     def take(self, rows):
-        """Keep only the given rows, and the note of how to redraw them.
+        """Keep only the given rows, and their transforms.
+
+        Evenly spaced rows of an array are a view of it, as slices of numpy are.
 
         Parameters
         ----------
@@ -107,12 +122,13 @@ class AugmentedImages(LazyImages):
         Returns
         -------
         augmented : AugmentedImages
-            Drawn as these rows are drawn among all.
+            These rows have the draws that they have among all. A row that is given
+            twice is drawn twice, differently.
         """
         images = self.images
         if not isinstance(images, np.ndarray | LazyImages):
             images = RowsOf(images, np.arange(len(self), dtype=np.intp))
-        subset = AugmentedImages(images[rows], self.steps, self.rows[rows])
+        subset = AugmentedImages(images[_as_slice(rows)], self.steps, self.rows[rows])
         subset._told = self._told  # so that a warning comes once, not for every fold
         return subset
 
@@ -126,9 +142,9 @@ class AugmentedImages(LazyImages):
         seed : int
             Seed of the training, from 0.
         pixel_range : tuple of two floats, default=(0.0, 1.0)
-            Least and greatest pixel of the training images, as the network sees them
-            (uint8 as 0 to 1). Strength of noise and brightness, the middle of contrast
-            and the bounds of what comes out of color steps and noise follow from it.
+            Range of the training pixels, as `working_range` gives it, on the scale of
+            the network (uint8 and uint16 count as 0 to 1). The strengths of color
+            steps and of noise are fractions of it, and it bounds what they give.
 
         Returns
         -------
@@ -137,7 +153,8 @@ class AugmentedImages(LazyImages):
             any device, and the positions of these images in `self`, an integer array of
             shape (n,), it returns a tensor alike of the augmented images.
         """
-        return Draws(self.steps, self.rows, (seed, epoch), pixel_range)
+        scale = pixel_scale(self.dtype)
+        return Draws(self.steps, self.rows, (seed, epoch), pixel_range, scale)
 
     def draw(self, rows=None, epoch=0, seed=0, pixel_range=None, image_shape=None):
         """Draw images as one epoch of a training sees them, to look at.
@@ -151,9 +168,10 @@ class AugmentedImages(LazyImages):
         seed : int, default=0
             Seed of the training, from 0.
         pixel_range : tuple of two floats, default=None
-            Least and greatest pixel, see `draws`. By default 0 and 1 where all pixels
-            are between them once bool, uint8 and uint16 are scaled, else the least and
-            greatest pixel of all images.
+            Range of the training pixels on the scale of the network, see `draws`. By
+            default that of a training on these images: 0 to 1 where the pixels, uint8
+            and uint16 scaled, lie inside and span more than half of it, else from the
+            least to the greatest. Of lazy images, 4,096 at most are read to find out.
         image_shape : tuple of int, default=None
             Height, width and number of channels of flat images. By default a square,
             if there is one, or a row of gray pixels.
@@ -161,14 +179,14 @@ class AugmentedImages(LazyImages):
         Returns
         -------
         images : ndarray of shape (n, height, width[, n_channels])
-            Of the dtype and in the range of the images; rounded if they are integers.
+            Of the dtype and on the scale of the images; integers are rounded.
         """
         rows = np.arange(len(self))[slice(None) if rows is None else rows]
         if rows.ndim == 0:
             picked = rows[np.newaxis]
             return self.draw(picked, epoch, seed, pixel_range, image_shape)[0]
         if pixel_range is None:
-            pixel_range = _pixel_range(self.images)
+            pixel_range = _training_range(self)
         shape = resolve_image_shape(self.shape, image_shape, name=type(self).__name__)
         pixels = self.read(rows)
         real = np.float64 if self.dtype == np.float64 else np.float32
@@ -184,10 +202,7 @@ class AugmentedImages(LazyImages):
         return vars(self) | {"_told": []}
 
     def _tell_reader(self):
-        """Warn the estimator that reads, if one does, that it gets plain images.
-
-        Whoever converts by hand, and scikit-learn's own checks, know what they do.
-        """
+        """Warn where an estimator reads, as it gets images without transforms."""
         reader = _reading_estimator(sys._getframe(2))
         if reader is None or self._told:
             return
@@ -209,18 +224,21 @@ class Draws:
     steps : tuple of transformers
         Random transforms of `sklcnn.augmentation`.
     rows : ndarray of shape (n_samples,)
-        What tells one image from another.
+        Whole numbers that tell the images apart.
     counters : tuple of int
-        What else the draws depend on.
+        Seed and epoch.
     pixel_range : tuple of two floats
-        Least and greatest pixel.
+        Range of the training pixels on the scale of the network.
+    pixel_scale : float
+        Factor from pixels of the images to the scale of the network.
     """
 
-    def __init__(self, steps, rows, counters, pixel_range):
+    def __init__(self, steps, rows, counters, pixel_range, pixel_scale):
         self.steps = steps
         self.rows = rows
         self.counters = counters
         self.pixel_range = pixel_range
+        self.pixel_scale = pixel_scale
         self._image_shape = None
 
     def __call__(self, batch, rows):
@@ -234,11 +252,19 @@ class Draws:
         return batch
 
     def _draw_stages(self, image_shape):
-        """Draw for all rows, and make one stage of steps that can be done at once."""
+        """Draw the numbers of all rows, and merge neighboring stages where possible."""
+        image_format = ImageFormat(image_shape, self.pixel_range, self.pixel_scale)
         stages = []
         for number, step in enumerate(self.steps):
+            step.check_shape(image_shape)
             random = RowRandom(self.rows, *self.counters, number)
-            stage = step.stage(random, image_shape, self.pixel_range)
+            stage = step.draw_stage(random, image_format)
+            if not hasattr(stage, "then"):
+                raise TypeError(
+                    f"{type(step).__name__}.draw_stage must return a stage, such as "
+                    "Pixelwise(function, *parameters) or Warp(matrices) of "
+                    f"sklcnn.augmentation. Got {stage!r} instead."
+                )
             both = stages[-1].then(stage) if stages else None
             if both is not None:
                 stage = both
@@ -248,7 +274,10 @@ class Draws:
 
 
 def _reading_estimator(frame):
-    """Find the estimator in one of whose methods an array is asked for, or None."""
+    """Find the estimator whose method reads the images, if one does.
+
+    Users who convert by hand, and scikit-learn's own checks, need no warning.
+    """
     while frame is not None:
         if frame.f_code.co_varnames[:1] == ("self",):
             reader = frame.f_locals.get("self")
@@ -259,7 +288,7 @@ def _reading_estimator(frame):
 
 
 def _check_holds_images(images):
-    """Check what is no step's work but made by hand."""
+    """Check the type and the number of dimensions."""
     is_array = isinstance(images, np.ndarray) and images.ndim in (2, 3, 4)
     if not is_array and not is_lazy(images):
         shape = f" of shape {tuple(images.shape)}" if hasattr(images, "shape") else ""
@@ -271,16 +300,38 @@ def _check_holds_images(images):
         )
 
 
-def _pixel_range(images):
-    if images.dtype.name in ("bool", "uint8", "uint16"):
-        return (0.0, 1.0)
-    images = np.asarray(images)
-    low, high = float(images.min()), float(images.max())
+def _as_slice(rows):
+    """Give evenly spaced, increasing positions as a slice, of which numpy has views."""
+    if len(rows) < 2:
+        return rows
+    step = int(rows[1] - rows[0])
+    if step < 1 or (np.diff(rows) != step).any():
+        return rows
+    return slice(int(rows[0]), int(rows[-1]) + 1, step)
+
+
+def _training_range(augmented):
+    """Find the range of pixels in which a training on these images draws.
+
+    Pixels of uint8 and uint16 can't leave 0 to 1: a few images that span more than half
+    of it are enough to know.
+    """
+    rows = np.setdiff1d(np.arange(len(augmented)), augmented.bad_rows)
+    if not isinstance(augmented.images, np.ndarray) and len(rows) > IMAGES_LOOKED_AT:
+        rows = rows[np.linspace(0, len(rows) - 1, IMAGES_LOOKED_AT).astype(int)]
+    scale = pixel_scale(augmented.dtype)
+    low, high = np.inf, -np.inf
+    for start in range(0, len(rows), 64):
+        pixels = augmented.read(rows[start : start + 64])
+        low = min(low, float(pixels.min()) * scale)
+        high = max(high, float(pixels.max()) * scale)
+        if scale < 1 and high - low > USED_SHARE:
+            return FULL_RANGE
     return working_range(low, high)
 
 
 def _with_dtype(pixels, dtype):
-    """Bring pixels back from what the network sees to what came in."""
+    """Bring pixels from the scale of the network back to the dtype of the images."""
     if dtype.kind == "b":
         return pixels >= 0.5
     if dtype.kind not in "iu":

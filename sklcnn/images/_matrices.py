@@ -1,12 +1,12 @@
-"""Batches of matrices: 3x3 for places in an image, (c+1)x(c+1) for colors.
+"""Matrices of random transforms: 3x3 for positions, (c+1)x(c+1) for c channels.
 
-Matrices of space take output pixels to input pixels, as in scikit-image: x is the
-column, y the row, a pixel's center has whole coordinates, and doing `first` and then
-`second` is ``first @ second``. They turn, scale and mirror about the origin;
-`about_center` moves that to the middle of the image.
+Matrices of positions take output pixels to input pixels, as in scikit-image: x is the
+column, y the row, the center of a pixel has whole coordinates, and `first` followed by
+`second` is ``first @ second``. They rotate, scale and mirror about the origin;
+`about_center` moves that to the center of the image.
 
-Matrices of color take the channels before, followed by a one, to the channels after, so
-that doing `first` and then `second` is ``second @ first``.
+Matrices of color take the channels before, followed by a one, to the channels after;
+`first` followed by `second` is ``second @ first``.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ LUMINANCE = (0.2125, 0.7154, 0.0721)  # of skimage.color.rgb2gray
 
 
 def identities(n, size=3):
-    """Leave everything as it is.
+    """Make identity matrices.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def rotation(angles):
 
 
 def translation(x, y):
-    """Move images to the right and down.
+    """Translate images to the right and down.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def translation(x, y):
 
 
 def scaling(x, y):
-    """Make images larger about the origin, or mirror them.
+    """Scale or mirror images about the origin.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def scaling(x, y):
 
 
 def shear(angles):
-    """Slide rows sideways, the higher the further.
+    """Shear images horizontally, about the origin.
 
     Parameters
     ----------
@@ -106,38 +106,38 @@ def shear(angles):
 
 
 def perspective(before, after):
-    """Move four points of every image, and with them all others.
+    """Change the perspective so that four points move.
 
     Parameters
     ----------
     before : ndarray of shape (4, 2)
-        Points as (x, y), no three on one line.
+        Points (x, y), no three of them on one line.
     after : ndarray of shape (n, 4, 2)
-        Where they go.
+        Their new positions in each image.
 
     Returns
     -------
     matrices : ndarray of shape (n, 3, 3)
     """
-    equations = np.zeros((len(after), 2, 4, 8))
-    ones = np.ones((*after.shape[:2], 1))
-    for axis in range(2):
-        equations[:, axis, :, 3 * axis : 3 * axis + 3] = np.concatenate(
-            [after, ones], axis=2
-        )
-        equations[:, axis, :, 6:] = -after * before[:, axis, np.newaxis]
-    targets = np.tile(before.T.reshape(8, 1), (len(after), 1, 1))
-    solved = np.linalg.solve(equations.reshape(-1, 8, 8), targets)[..., 0]
-    return np.concatenate([solved, ones[:, 0]], axis=1).reshape(-1, 3, 3)
+    matrices = _from_basis(before) @ np.linalg.inv(_from_basis(after))
+    return matrices / matrices[:, 2:, 2:]
+
+
+def _from_basis(points):
+    """Compute the matrices from the projective basis to four points."""
+    points = np.concatenate([points, np.ones((*points.shape[:-1], 1))], axis=-1)
+    columns = np.swapaxes(points[..., :3, :], -1, -2)
+    weights = np.linalg.solve(columns, points[..., 3, :, np.newaxis])
+    return columns * np.swapaxes(weights, -1, -2)
 
 
 def about_center(matrices, height, width):
-    """Move the origin from the middle of the image to its first pixel.
+    """Move the origin from the center of the image to its first pixel.
 
     Parameters
     ----------
     matrices : ndarray of shape (n, 3, 3)
-        Matrices whose origin is the middle.
+        Matrices whose origin is the center.
     height, width : int
         Size of the images.
 
@@ -150,7 +150,7 @@ def about_center(matrices, height, width):
 
 
 def from_center(matrices, height, width):
-    """Undo `about_center`.
+    """Move the origin from the first pixel of the image to its center.
 
     Parameters
     ----------
@@ -167,12 +167,12 @@ def from_center(matrices, height, width):
 
 
 def brightness(shifts, n_channels):
-    """Add to every channel.
+    """Add a number to all channels.
 
     Parameters
     ----------
     shifts : ndarray of shape (n,)
-        What is added.
+        The numbers, on the scale of the pixels.
     n_channels : int
         Number of channels.
 
@@ -186,14 +186,14 @@ def brightness(shifts, n_channels):
 
 
 def contrast(factors, middle, n_channels):
-    """Pull every channel away from a value.
+    """Change the contrast of all channels about a value.
 
     Parameters
     ----------
     factors : ndarray of shape (n,)
         Above 1 is more contrast.
     middle : float
-        The value that stays as it is.
+        The value that does not change.
     n_channels : int
         Number of channels.
 
@@ -208,7 +208,7 @@ def contrast(factors, middle, n_channels):
 
 
 def saturation(factors, n_channels):
-    """Pull red, green and blue away from the gray of the same luminance.
+    """Change the saturation: the distance from the gray of the same luminance.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Random numbers that are a function of what they are for.
+"""Random numbers as a hash of seed, epoch, step and row.
 
-A number depends on its seed, its epoch, its step and its row, and on nothing else: not
-on what was drawn before, nor for which other rows, nor on which device. That takes a
-hash of these counters in place of a generator that steps from number to number.
+A number depends on these counters and on nothing else: not on what was drawn before,
+nor for which other rows, nor on which device. A generator that steps from number to
+number could not do that.
 """
 
 import math
@@ -14,18 +14,69 @@ from sklcnn._tensors import to_device
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _64_BITS = 0xFFFFFFFFFFFFFFFF
-_CHUNK = 2**16  # numbers that stay in a processor's cache
+_CHUNK = 2**16  # numbers that fit into a processor's cache
 
 
-class RowRandom:
-    """Draws one number per row at a time.
+def number_repeats(rows):
+    """Give rows that occur more than once a number of their own at each occurrence.
 
     Parameters
     ----------
     rows : ndarray of shape (n,)
-        What tells one row from another, whole numbers from 0.
+        Whole numbers that tell images apart.
+
+    Returns
+    -------
+    rows : ndarray of shape (n,), dtype int64
+        The first occurrence of a row as it is, the next ones as a hash of the row and
+        the number of the occurrence, so that all are different.
+    """
+    rows = np.asarray(rows, dtype=np.int64)
+    if (rows[1:] > rows[:-1]).all():
+        return rows
+    order = np.argsort(rows, kind="stable")
+    is_first = np.r_[True, np.diff(rows[order]) != 0]
+    if is_first.all():
+        return rows
+    firsts = np.flatnonzero(is_first)
+    occurrences = np.empty_like(rows)
+    occurrences[order] = np.arange(len(rows)) - firsts[np.cumsum(is_first) - 1]
+    hashed = _mix(rows.astype(np.uint64) * np.uint64(_GOLDEN))
+    hashed = _mix(hashed + occurrences.astype(np.uint64) * np.uint64(_GOLDEN))
+    hashed = (hashed >> np.uint64(1)).astype(np.int64)
+    # First occurrences come first, so that theirs are the numbers that stay where a
+    # hash is the number of an image that was itself repeated before.
+    order = np.argsort(occurrences > 0, kind="stable")
+    numbered = np.empty_like(rows)
+    numbered[order] = number_repeats(np.where(occurrences, hashed, rows)[order])
+    return numbered
+
+
+class RowRandom:
+    """Random numbers, one per image at a time.
+
+    A number is a function of the counters, of the image and of how many numbers were
+    drawn before; it does not depend on the other images.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n,)
+        Whole numbers that tell images apart.
     *counters : int
-        What else the numbers depend on: seed, epoch, step.
+        What else the numbers depend on, from 0: seed, epoch and step.
+
+    See Also
+    --------
+    BaseAugmentation : Base class of the random steps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklcnn.augmentation import RowRandom
+    >>> RowRandom(np.array([0, 1, 2]), 42).uniform().round(3)
+    array([0.058, 0.812, 0.053])
+    >>> RowRandom(np.array([2, 0]), 42).uniform().round(3)
+    array([0.053, 0.058])
     """
 
     def __init__(self, rows, *counters):
@@ -39,26 +90,28 @@ class RowRandom:
         return len(self._keys)
 
     def bits(self):
-        """Draw 64 random bits per row.
+        """Draw 64 random bits per image.
 
         Returns
         -------
         bits : ndarray of shape (n,), dtype uint64
+            All values are equally likely.
         """
         self._n_drawn += 1
         return _mix(self._keys + np.uint64(self._n_drawn * _GOLDEN & _64_BITS))
 
     def uniform(self, low=0.0, high=1.0):
-        """Draw numbers between `low` and `high`.
+        """Draw from the uniform distribution.
 
         Parameters
         ----------
         low, high : float or ndarray of shape (n,), default=0.0 and 1.0
-            The range; `high` is not drawn.
+            The range; `high` is excluded.
 
         Returns
         -------
         numbers : ndarray of shape (n,)
+            One number per image.
         """
         return low + (high - low) * ((self.bits() >> np.uint64(11)) * 2.0**-53)
 
@@ -73,6 +126,7 @@ class RowRandom:
         Returns
         -------
         numbers : ndarray of shape (n,)
+            One number per image.
         """
         return np.exp(self.uniform(math.log(low), math.log(high)))
 
@@ -87,48 +141,50 @@ class RowRandom:
         Returns
         -------
         numbers : ndarray of shape (n,)
-            As floats.
+            One number per image, as floats.
         """
         return np.floor(self.uniform(low, high + 1))
 
     def happens(self, probability):
-        """Draw for each row whether something happens to it.
+        """Draw for each image whether a transform is applied to it.
 
         Parameters
         ----------
         probability : float
-            How often it does.
+            Probability of applying the transform to an image.
 
         Returns
         -------
         happens : ndarray of shape (n,), dtype bool
+            One value per image.
         """
         return self.uniform() < probability
 
     def pixel_keys(self):
-        """Draw what the pixels' own random numbers depend on.
+        """Draw one seed per image for random numbers of its pixels.
 
         Returns
         -------
         keys : ndarray of shape (n,), dtype int32
+            One seed per image.
         """
         return (self.bits() >> np.uint64(32)).astype(np.uint32).view(np.int32)
 
 
 def uniform_pixels(keys, like):
-    """Draw a number between -1 and 1 for every pixel.
+    """Draw a number between -1 and 1 for each value of each pixel.
 
     Parameters
     ----------
     keys : ndarray of shape (n,), dtype int32
-        What the numbers of an image depend on, beside the place of the pixel.
+        Seeds of the images.
     like : tensor of shape (n, height, width, n_channels)
-        Tells shape, dtype and device.
+        Tensor whose shape, dtype and device the numbers get.
 
     Returns
     -------
     numbers : tensor of shape (n, height, width, n_channels)
-        Multiples of 2**-24, neither -1 nor 1 among them.
+        Multiples of 2**-24, -1 and 1 excluded.
     """
     keys = to_device(keys, like.device).unsqueeze(1)
     numbers = torch.empty(like.shape, dtype=like.dtype, device=like.device)
@@ -145,19 +201,19 @@ def uniform_pixels(keys, like):
 
 
 def normal_pixels(keys, like):
-    """Draw a number with mean 0 and standard deviation 1 for every pixel.
+    """Draw from the standard normal distribution for each value of each pixel.
 
     Parameters
     ----------
     keys : ndarray of shape (n,), dtype int32
-        What the numbers of an image depend on, beside the place of the pixel.
+        Seeds of the images.
     like : tensor of shape (n, height, width, n_channels)
-        Tells shape, dtype and device.
+        Tensor whose shape, dtype and device the numbers get.
 
     Returns
     -------
     numbers : tensor of shape (n, height, width, n_channels)
-        Normally distributed, at most 5.3 from zero.
+        Between -5.3 and 5.3.
     """
     return uniform_pixels(keys, like).erfinv_().mul_(math.sqrt(2))
 

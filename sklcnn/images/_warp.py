@@ -1,4 +1,4 @@
-"""Move the pixels of many images, each by a matrix of its own."""
+"""Warping of images, each by a matrix of its own, as arrays and as tensors."""
 
 import numpy as np
 import torch
@@ -54,8 +54,8 @@ def warp_tensor(images, matrices, *, mode="constant", cval=0.0, order=1):
         From output pixels to input pixels, as scikit-image takes them.
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside an image, in the words of `numpy.pad`.
-    cval : float, default=0.0
-        The value outside, for ``mode="constant"``.
+    cval : float or "border", default=0.0
+        The value outside, for ``mode="constant"``, or the color of each image's border.
     order : {0, 1}, default=1
         0 takes the nearest pixel, 1 interpolates linearly.
 
@@ -68,18 +68,18 @@ def warp_tensor(images, matrices, *, mode="constant", cval=0.0, order=1):
 
 
 def warp_about_center(images, matrices, *, mode="constant", cval=0.0, order=1):
-    """Warp a tensor by matrices whose origin is the middle of the image.
+    """Warp a tensor by matrices whose origin is the center of the image.
 
     Parameters
     ----------
     images : tensor of shape (n, height, width, n_channels)
         Floats, on any device.
     matrices : ndarray of shape (n, 3, 3)
-        From output pixels to input pixels, both counted from the middle.
+        From output pixels to input pixels, both relative to the center.
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside an image, in the words of `numpy.pad`.
-    cval : float, default=0.0
-        The value outside, for ``mode="constant"``.
+    cval : float or "border", default=0.0
+        The value outside, for ``mode="constant"``, or the color of each image's border.
     order : {0, 1}, default=1
         0 takes the nearest pixel, 1 interpolates linearly.
 
@@ -105,10 +105,10 @@ def warp_about_center(images, matrices, *, mode="constant", cval=0.0, order=1):
 
 
 def _n_images_at_once(planes):
-    """Tell how many images a processor's cache holds, where not all of them.
+    """Compute the number of images that are warped at once.
 
-    Large color images are done in half the time that way. Their planes must be apart in
-    memory, which small batches do not repay.
+    Batches of large color images take half the time if done in parts that fit into the
+    processor's cache. That needs a copy, which small batches do not repay.
     """
     if planes.device.type != "cpu" or planes.numel() <= 2**19:
         return len(planes)
@@ -122,17 +122,43 @@ def _warp_planes(planes, matrices, *, mode, cval, order):
         "align_corners": mode == "reflect",
     }
     grid = _sampling_grid(matrices, planes, settings["align_corners"])
-    if mode != "constant" or cval == 0:
+    if mode == "constant" and cval == "border":
+        cval = border_colors(planes)
+    elif mode != "constant" or cval == 0:
         return grid_sample(planes, grid, **settings)
     if order == 1:
-        return grid_sample(planes - cval, grid, **settings) + cval
+        planes = planes.clone(memory_format=torch.contiguous_format).sub_(cval)
+        return grid_sample(planes, grid, **settings).add_(cval)
     # Subtracting and adding `cval` would change the last bits of pixels.
     warped = grid_sample(planes, grid, **(settings | {"padding_mode": "border"}))
     return warped.where((grid.abs() <= 1).all(dim=-1).unsqueeze(1), cval)
 
 
+def border_colors(planes):
+    """Find the median color of the pixels at the border of each image.
+
+    Parameters
+    ----------
+    planes : tensor of shape (n, n_channels, height, width)
+        Floats, on any device.
+
+    Returns
+    -------
+    colors : tensor of shape (n, n_channels, 1, 1)
+        The lower median of each channel, which is the value of some pixel.
+    """
+    rows, columns = (planes[:, :, 0], planes[:, :, -1]), planes[:, :, 1:-1]
+    border = torch.cat([*rows, columns[..., 0], columns[..., -1]], dim=2)
+    middle = (border.shape[2] - 1) // 2
+    if planes.device.type == "cpu":  # in a tenth of the time of sorting
+        border = torch.from_numpy(np.partition(border.numpy(), middle, axis=2))
+    else:
+        border = border.sort(dim=2).values
+    return border[:, :, middle, None, None]
+
+
 def _sampling_grid(matrices, planes, align_corners):
-    """Say for each pixel where to look, -1 to 1 from border to border.
+    """Compute the input position of each pixel, -1 to 1 from border to border.
 
     x and y are computed as planes of their own, whose rows a processor adds at once:
     4 to 5 times as fast as pairs (x, y) side by side, and `grid_sample` takes both.

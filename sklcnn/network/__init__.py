@@ -1,3 +1,43 @@
 """The network: its layers, how it is fed and how it is trained."""
 
-__all__ = []
+from sklcnn.network._batches import TrainingData, plain, with_steps_of
+from sklcnn.network._contract import check_function
+from sklcnn.network._fitted import FittedNetwork
+from sklcnn.network._hardware import resolve_device, torch_threads
+from sklcnn.network._memory import release_memory
+from sklcnn.network._net import check_callbacks
+from sklcnn.network._optimization import LR_SCHEDULES, OPTIMIZERS
+from sklcnn.network._plan import (
+    build_network,
+    check_same_network,
+    make_net,
+    plan_epoch,
+    plan_training,
+    set_formats,
+)
+from sklcnn.network._rules import resolve_precision
+from sklcnn.network._split import split_rows
+from sklcnn.network._statistics import channel_statistics
+
+__all__ = [
+    "LR_SCHEDULES",
+    "OPTIMIZERS",
+    "FittedNetwork",
+    "TrainingData",
+    "build_network",
+    "channel_statistics",
+    "check_callbacks",
+    "check_function",
+    "check_same_network",
+    "make_net",
+    "plain",
+    "plan_epoch",
+    "plan_training",
+    "release_memory",
+    "resolve_device",
+    "resolve_precision",
+    "set_formats",
+    "split_rows",
+    "torch_threads",
+    "with_steps_of",
+]

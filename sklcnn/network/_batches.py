@@ -1,11 +1,12 @@
-"""Feeding: one pass over the rows is one epoch, and a batch is made whole."""
+"""Batches of images, read by index and moved to the device."""
 
 import collections
 import concurrent.futures
-import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from skorch.dataset import Dataset
 
 from sklcnn._pixels import pixel_scale
 from sklcnn._tensors import to_device
@@ -14,28 +15,47 @@ from sklcnn.images import AugmentedImages
 from sklcnn.images._mapped import read_rows
 from sklcnn.network._mixing import mix
 
-PIXELS_READ = 2**20
-"""How many pixels are made floats at a time where training images are summed up."""
-
-LAZY_ROWS_SUMMED_UP = 4096
-"""How many lazy images tell the mean and standard deviation of all."""
-
 SHARE_OF_GPU_HELD = 0.4
-"""Share of the free memory of a GPU that training images may take up for good."""
+"""Largest share of the free memory of a GPU that training images are kept in."""
 
 READ_AHEAD = 2
-"""How many batches of lazy images are read before they are used."""
+"""Number of batches of lazy images that are read in advance."""
+
+
+@dataclass
+class TrainingData:
+    """Images, targets and weights, and which rows to train and to validate on.
+
+    Parameters
+    ----------
+    images : ndarray, lazy images or AugmentedImages of shape (n_samples, ...)
+        The images.
+    targets : ndarray of shape (n_samples,)
+        Class numbers.
+    weights : ndarray of shape (n_samples,)
+        Weights of the images. Those of weight 0 are in no row.
+    rows : ndarray of shape (n_rows,)
+        Rows to train on.
+    valid_rows : ndarray of shape (n_valid_rows,) or None
+        Rows to validate on.
+    """
+
+    images: object
+    targets: np.ndarray
+    weights: np.ndarray
+    rows: np.ndarray
+    valid_rows: np.ndarray | None = None
 
 
 class Batch(tuple):
-    """Images and targets, as skorch's callbacks unpack them, and the rows' weights.
+    """Pair of images and targets, which skorch's callbacks unpack, with weights.
 
     Where images are mixed, `partners` are the targets and weights of the other images
     and `share` is the share of the first.
     """
 
     def __new__(cls, images, targets, weights, partners=None, share=1.0):
-        """Make a pair of images and targets that also carries the rest."""
+        """Make a pair that carries the rest as attributes."""
         batch = super().__new__(cls, (images, targets))
         batch.weights = weights
         batch.partners = partners
@@ -43,7 +63,7 @@ class Batch(tuple):
         return batch
 
     def split(self, n_parts):
-        """Cut the rows into parts of nearly one size, each with what belongs to it."""
+        """Split the rows into micro-batches of nearly equal size."""
         if n_parts == 1:
             return [self]
         columns = [column.tensor_split(n_parts) for column in (*self, self.weights)]
@@ -57,7 +77,7 @@ class Batch(tuple):
 
 
 class Batches:
-    """The rows of images that one training or validation pass reads.
+    """Rows of images, as the batches of one pass over them.
 
     Nothing is copied but the batch at hand: rows are picked by index, keep their dtype
     on the way to the device, and become floats there. Lazy images are read one batch
@@ -145,7 +165,7 @@ class Batches:
 
 
 class TrainingBatches(Batches):
-    """Batches in an order, and of images, that every epoch draws afresh.
+    """Batches whose order and random transforms are drawn anew for each epoch.
 
     Parameters
     ----------
@@ -168,7 +188,7 @@ class TrainingBatches(Batches):
         self.mixing = {"mixup": mixup, "cutmix": cutmix}
 
     def draw(self, seed, epoch):
-        """Draw the coming epoch, by a seed and its number."""
+        """Draw the order and the transforms of an epoch."""
         self.order = np.random.default_rng((seed, epoch)).permutation(self.rows)
         self.rng = np.random.default_rng((seed, epoch, 1))
         if self.augmented is not None:
@@ -190,13 +210,43 @@ class TrainingBatches(Batches):
         return floats if scale == 1 else floats.mul_(scale)  # integers are copied
 
 
+class RowsDataset(Dataset):
+    """Rows of batches as a data set of skorch, which its callbacks are given.
+
+    Parameters
+    ----------
+    batches : Batches
+        The batches.
+    """
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    @property
+    def X(self):  # noqa: N802
+        """Images of the rows."""
+        return self.batches.images[self.batches.rows]
+
+    @property
+    def y(self):
+        """Targets of the rows."""
+        return self.batches.targets.cpu().numpy()[self.batches.rows]
+
+    def __len__(self):
+        return len(self.batches.rows)
+
+    def __getitem__(self, number):
+        row = self.batches.rows[number]
+        return np.asarray(self.batches.images[row]), int(self.batches.targets[row])
+
+
 def plain(images):
-    """Give the images themselves where they come with random transforms."""
+    """Give the images without their random transforms."""
     return images.images if isinstance(images, AugmentedImages) else images
 
 
 def with_steps_of(X, images):
-    """Give checked images the random transforms that came with them."""
+    """Attach the random transforms of `X` to its images, once these are checked."""
     if isinstance(X, AugmentedImages):
         return AugmentedImages(images, X.steps, X.rows)
     return images
@@ -212,7 +262,7 @@ def read(images, rows, image_shape):
 
 
 def read_ahead(images, parts, image_shape):
-    """Read parts of images one after the other; lazy ones while the last is used.
+    """Read parts of images one after the other, lazy ones in advance in a thread.
 
     Yields
     ------
@@ -283,71 +333,3 @@ def padded_batches(images, size, *, image_shape, device):
             padding = np.zeros((size - n_rows, *batch.shape[1:]), batch.dtype)
             batch = np.concatenate([batch, padding])
         yield to_device(batch, device), n_rows
-
-
-def pixel_extremes(pixels):
-    """Find the least and the greatest pixel of an array, after `pixel_scale`."""
-    scale = pixel_scale(pixels.dtype)
-    return float(pixels.min()) * scale, float(pixels.max()) * scale
-
-
-def channel_statistics(images, weights, image_shape):
-    """Compute range, mean and standard deviation of the pixels, block by block.
-
-    Lazy images are expensive to read: 4,096 of them, evenly spaced, stand for all.
-
-    Parameters
-    ----------
-    images : array or lazy images of shape (n_samples, ...)
-        The images.
-    weights : ndarray of shape (n_samples,)
-        How much they count; those of weight 0 are not read.
-    image_shape : tuple of three ints
-        Height, width and number of channels.
-
-    Returns
-    -------
-    pixel_range : tuple of two floats
-        Smallest and largest pixel, after `pixel_scale`.
-    mean, std : ndarray of shape (n_channels,)
-        After `pixel_scale`; `std` is 1 where a channel is constant.
-
-    Raises
-    ------
-    ValueError
-        If the variance overflows float32.
-    """
-    rows = np.flatnonzero(weights)
-    if not isinstance(images, np.ndarray) and len(rows) > LAZY_ROWS_SUMMED_UP:
-        rows = rows[np.linspace(0, len(rows) - 1, LAZY_ROWS_SUMMED_UP).astype(int)]
-    low, high = np.inf, -np.inf
-    total, shift = 0.0, None
-    sums = squares = 0.0
-    scale = pixel_scale(np.dtype(images.dtype))
-    n_rows_read = max(1, PIXELS_READ // max(1, math.prod(image_shape)))
-    blocks = np.array_split(rows, -(-len(rows) // n_rows_read))
-    for block, pixels in zip(
-        blocks, read_ahead(images, blocks, image_shape), strict=True
-    ):
-        pixels = pixels.reshape(len(block), -1, image_shape[2]).astype(np.float64)
-        pixels *= scale
-        # as a matrix product, which takes a tenth of the time of mean() for colors
-        average = np.full(pixels.shape[1], 1 / pixels.shape[1])
-        low, high = min(low, pixels.min()), max(high, pixels.max())
-        if shift is None:
-            shift = (average @ pixels).mean(0)
-        pixels -= shift
-        weight = weights[block]
-        sums = sums + weight @ (average @ pixels)
-        squares = squares + weight @ (average @ np.square(pixels, out=pixels))
-        total += weight.sum()
-    mean = sums / total
-    variance = squares / total - mean**2
-    if not np.all(variance < np.finfo(np.float32).max):
-        raise ValueError(
-            "The variance of X is infinity or a value too large for dtype('float32'): "
-            f"its pixels range from {low:g} to {high:g}. Scale them to a smaller range."
-        )
-    std = np.sqrt(np.maximum(variance, 0))
-    std[std <= 1e-8 * np.maximum(np.abs(mean + shift), 1e-30)] = 1.0
-    return (float(low), float(high)), mean + shift, std

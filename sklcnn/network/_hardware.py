@@ -1,4 +1,4 @@
-"""Devices, number formats and threads: what the hardware at hand is good for."""
+"""Devices, number formats, threads and random generators of torch."""
 
 import contextlib
 import multiprocessing
@@ -9,36 +9,27 @@ import joblib
 import torch
 
 GENERATORS = threading.RLock()
-"""Who holds it may seed torch's global generators and draw from them."""
+"""Lock that guards torch's global random generators."""
 
-
-class _Threads:
-    """How many use `torch_threads` now, and what was set before the first of them."""
-
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.n_users = 0
-        self.n_before = None
-
-
-_THREADS = _Threads()
+_THREADS = threading.local()
+"""Nesting depth of `torch_threads` in this thread, and its number of threads before."""
 
 
 def resolve_device(device, *, name):
-    """Find the device to use.
+    """Resolve the parameter `device` to a device that is available.
 
     Parameters
     ----------
     device : str
-        "auto", "cpu", "cuda" or "cuda:<index>".
+        "auto", or what `torch.device` takes: "cpu", "cuda", "cuda:<index>", "mps", ...
     name : str
         Name of the estimator, for messages.
 
     Returns
     -------
     device : str
-        "cpu", "cuda" or "cuda:<index>". "auto" shares several GPUs out among the
-        workers of joblib and Dask.
+        "auto" is CUDA where it is available, else the CPU; it shares several GPUs out
+        among the workers of joblib and Dask.
 
     Raises
     ------
@@ -50,29 +41,35 @@ def resolve_device(device, *, name):
             return "cpu"
         worker, n_devices = number_of_worker(), torch.cuda.device_count()
         return "cuda" if worker is None else f"cuda:{worker % n_devices}"
-    kind, _, index = device.partition(":")
-    if kind not in ("cpu", "cuda") or (
-        index and (kind == "cpu" or not index.isdigit())
-    ):
+    try:
+        parsed = torch.device(device)
+    except RuntimeError:
+        parsed = torch.device("meta")
+    if parsed.type == "meta" or (parsed.type == "cpu" and parsed.index is not None):
         raise ValueError(
-            f"The 'device' parameter of {name} must be 'auto', 'cpu', 'cuda' or "
-            f"'cuda:<index>'. Got {device!r} instead."
+            f"The 'device' parameter of {name} must be 'auto', 'cpu', 'cuda', "
+            "'cuda:<index>' or another device of torch, such as 'mps' or 'xpu'. Got "
+            f"{device!r} instead."
         )
-    if kind == "cuda" and not torch.cuda.is_available():
+    if parsed.type == "cpu":
+        return device
+    backend = getattr(torch, parsed.type, None)
+    is_available = getattr(backend, "is_available", lambda: False)
+    if not is_available():
         raise ValueError(
             f"{name} was asked for device={device!r}, but "
-            "torch.cuda.is_available() is False. Use device='cpu' or 'auto'."
+            f"torch.{parsed.type}.is_available() is False. Use device='cpu' or 'auto'."
         )
-    if index and int(index) >= torch.cuda.device_count():
+    if parsed.index is not None and parsed.index >= backend.device_count():
         raise ValueError(
             f"{name} was asked for device={device!r}, but there are only "
-            f"{torch.cuda.device_count()} CUDA devices, counted from 0."
+            f"{backend.device_count()} devices of this type, counted from 0."
         )
     return device
 
 
 def number_of_worker():
-    """Tell which worker process of joblib or Dask this is, from 0; None if it is none.
+    """Number of this worker process of joblib or Dask, from 0; None in others.
 
     joblib's processes are numbered by their names, from 1; Dask's local workers have a
     number for a name, from 0.
@@ -86,9 +83,11 @@ def number_of_worker():
 
 
 def trains_fast_in_bfloat16(device):
-    """Tell whether a device multiplies bfloat16 numbers in silicon."""
+    """Whether a device multiplies bfloat16 numbers in silicon."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_capability(device)[0] >= 8
+    if device != "cpu":
+        return False
     try:
         capabilities = torch.cpu.get_capabilities()
     except AttributeError:  # torch before 2.10 does not tell
@@ -97,36 +96,38 @@ def trains_fast_in_bfloat16(device):
 
 
 def count_threads(n_jobs):
-    """Tell how many CPU threads are meant: None is one, -1 all cores."""
+    """Number of CPU threads: None is one, -1 all cores."""
     return 1 if n_jobs is None else joblib.effective_n_jobs(n_jobs)
 
 
 @contextlib.contextmanager
 def torch_threads(n_jobs):
-    """Let torch use some CPU threads, -1 being all cores and None one.
+    """Limit the CPU threads of torch in this thread of Python.
 
-    The number is one for the whole process: where trainings overlap, each leaves it as
-    it was before the first.
+    Parameters
+    ----------
+    n_jobs : int or None
+        Number of threads: None is one, -1 all cores. Nested uses have the number of the
+        innermost; the outermost restores what was set before.
     """
-    with _THREADS.lock:
-        if _THREADS.n_users == 0:
-            _THREADS.n_before = torch.get_num_threads()
-        _THREADS.n_users += 1
-        before = _THREADS.n_before
+    depth = getattr(_THREADS, "depth", 0)
+    n_outside = torch.get_num_threads()  # a first use takes over what others have set
+    if depth == 0:
+        _THREADS.before = n_outside
+    _THREADS.depth = depth + 1
     torch.set_num_threads(count_threads(n_jobs))
     try:
         yield
     finally:
-        torch.set_num_threads(before)
-        with _THREADS.lock:
-            _THREADS.n_users -= 1
+        _THREADS.depth = depth
+        torch.set_num_threads(n_outside if depth else _THREADS.before)
 
 
 @contextlib.contextmanager
 def seeded(seed, device):
-    """Seed torch's global generators, and leave them as they were.
+    """Seed torch's global generators, and restore them afterwards.
 
-    All threads have the same generators: others that want to seed them wait.
+    All threads share these generators: others that want to seed them wait.
     """
     devices = [torch.device(device)] if device.startswith("cuda") else []
     with GENERATORS, torch.random.fork_rng(devices):

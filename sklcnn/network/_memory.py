@@ -82,14 +82,14 @@ def _set(library, values):
 
 
 def release_memory(device):
-    """Give the memory of a GPU that nothing uses back, for other processes to use."""
+    """Free the cached memory of a GPU for other processes."""
     if device.startswith("cuda"):
         torch.cuda.empty_cache()
 
 
 @contextlib.contextmanager
 def explained_memory_error(doing):
-    """Say what a GPU had not enough memory for, and how to mend it."""
+    """Raise MemoryError with advice where a GPU runs out of memory."""
     try:
         yield
     except torch.OutOfMemoryError as error:

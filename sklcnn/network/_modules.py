@@ -1,4 +1,6 @@
-"""The layers: pixels in as they are, logits out."""
+"""Layers from pixels to logits."""
+
+import copy
 
 import torch
 from torch import nn
@@ -7,12 +9,12 @@ from sklcnn._pixels import pixel_scale
 
 
 class Standardize(nn.Module):
-    """Take pixels of any dtype, channels last, to standardized channels-first floats.
+    """Standardize pixels of any dtype, channels last, to channels-first floats.
 
     Parameters
     ----------
     mean, std : array-like of shape (n_channels,)
-        Of the training pixels, in the range to which `pixel_scale` takes them.
+        Of the training pixels, after `pixel_scale`.
     """
 
     def __init__(self, mean, std):
@@ -28,49 +30,101 @@ class Standardize(nn.Module):
 
 
 class ImageNetwork(nn.Module):
-    """A network with its preprocessing: takes pixels, gives logits.
+    """Network from pixels to logits.
 
     Parameters
     ----------
     standardize : Standardize
         The first layer.
     body : nn.Module
-        The network proper, from images of shape (n, n_channels, height, width) to
-        logits of shape (n, n_classes).
+        From images of shape (n, n_channels, height, width) to logits of shape
+        (n, n_outputs).
+    heads : sequence of str
+        Paths within `body` of the layers that make the logits. What enters them is the
+        embedding of an image.
     """
 
-    def __init__(self, standardize, body):
+    def __init__(self, standardize, body, heads):
         super().__init__()
         self.standardize = standardize
         self.body = body
+        self.heads = tuple(heads)
 
     def forward(self, images):
         """Compute logits for images of shape (n, height, width, n_channels)."""
         return self.body(self.standardize(images))
 
-    @property
-    def last_layer(self):
-        """The last linear layer: what enters it is the embedding of an image."""
-        linear = [layer for layer in self.modules() if isinstance(layer, nn.Linear)]
-        if not linear:
-            raise ValueError("The network has no linear layer, hence no embeddings.")
-        return linear[-1]
-
     def embed(self, images):
-        """Compute what enters the last layer, of shape (n, n_features_out)."""
-        inputs = []
-        handle = self.last_layer.register_forward_pre_hook(
-            lambda layer, arguments: inputs.append(arguments[0])
-        )
-        try:
-            self(images)
-        finally:
-            handle.remove()
-        return inputs[0].flatten(1)
+        """Compute what enters the heads, of shape (n, n_features).
+
+        Of several heads that take different inputs, one input follows the other.
+
+        Raises
+        ------
+        ValueError
+            If it is not known which layer makes the logits.
+        """
+        if not self.heads:
+            raise ValueError(
+                "The network has no embeddings: no layer was found that makes its "
+                "logits. Let the network's last operation be a layer with weights, "
+                "such as torch.nn.Linear."
+            )
+        entered = []
+        _with_probes(self.body, self.heads, entered)(self.standardize(images))
+        inputs = list({id(tensor): tensor.flatten(1) for tensor in entered}.values())
+        if not inputs:
+            raise ValueError(
+                f"The network has no embeddings: its head {self.heads[0]!r} was not "
+                "called. Call layers as attributes of the module they are part of."
+            )
+        return inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=1)
+
+
+class _Probe(nn.Module):
+    """Layer that notes down what enters another one, and does what that does.
+
+    Parameters
+    ----------
+    layer : nn.Module
+        The other layer.
+    entered : list
+        Where inputs are added.
+    """
+
+    def __init__(self, layer, entered):
+        super().__init__()
+        self.layer = layer
+        self.entered = entered
+
+    def forward(self, images, *args, **kwargs):
+        """Note down the input."""
+        self.entered.append(images)
+        return self.layer(images, *args, **kwargs)
+
+
+def _with_probes(module, paths, entered):
+    """Give a module that shares all layers with another one, with probes around some.
+
+    Only the modules on the way to these layers are copied, and those not deeply: other
+    threads may use the module meanwhile.
+    """
+    if "" in paths:
+        return _Probe(module, entered)
+    twin = copy.copy(module)
+    twin._modules = dict(module._modules)
+    for name in {path.partition(".")[0] for path in paths}:
+        rest = [
+            path.removeprefix(name).lstrip(".")
+            for path in paths
+            if path.partition(".")[0] == name
+        ]
+        twin._modules[name] = _with_probes(module._modules[name], rest, entered)
+    return twin
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalization that also takes a batch of one single value a channel.
+    """Batch normalization that also takes a batch of a single value per channel.
 
     Such a batch has no variance; it is normalized with the running statistics.
     """
@@ -84,86 +138,18 @@ class BatchNorm(nn.BatchNorm2d):
         )
 
 
-def build_convnet(
-    *,
-    image_shape,
-    n_classes,
-    conv_channels,
-    kernel_size,
-    pool_size,
-    hidden_units,
-    dropout,
-    batch_norm,
-):
-    """Build blocks of convolution, pooling, normalization and activation, then layers.
-
-    Pooling comes before normalization and activation: the result of max pooling and
-    ReLU is the same in either order, and three quarters of the work are saved. A side
-    is no longer pooled where it would fall under 2 pixels.
-
-    Parameters
-    ----------
-    image_shape : tuple of int
-        Height, width and number of channels.
-    n_classes : int
-        Number of logits.
-    conv_channels, kernel_size, pool_size, hidden_units, dropout, batch_norm
-        As in `CNNClassifier`.
-
-    Returns
-    -------
-    network : nn.Sequential
-        From images of shape (n, n_channels, height, width) to logits.
-    """
-    *sides, n_inputs = image_shape
-    layers = []
-    for n_outputs in conv_channels:
-        # what of a kernel only ever lies outside of the image is left out
-        kernel = tuple(min(kernel_size, 2 * side - 1) for side in sides)
-        around = tuple((size - 1) // 2 for size in kernel)
-        if any(size % 2 == 0 for size in kernel):
-            extra = [(size + 1) % 2 for size in kernel]  # an even kernel's, at the end
-            layers.append(nn.ZeroPad2d((0, extra[1], 0, extra[0])))
-        layers.append(
-            nn.Conv2d(n_inputs, n_outputs, kernel, padding=around, bias=not batch_norm)
-        )
-        window = tuple(pool_size if side // pool_size >= 2 else 1 for side in sides)
-        sides = [side // size for side, size in zip(sides, window, strict=True)]
-        if window != (1, 1):
-            layers.append(nn.MaxPool2d(window))
-        if batch_norm:
-            layers.append(BatchNorm(n_outputs))
-        layers.append(nn.ReLU())
-        n_inputs = n_outputs
-    layers.append(nn.Flatten())
-    n_inputs *= sides[0] * sides[1]
-    for n_units in hidden_units:
-        layers += [nn.Linear(n_inputs, n_units), nn.ReLU()]
-        if dropout > 0:
-            layers.append(nn.Dropout(dropout))
-        n_inputs = n_units
-    layers.append(nn.Linear(n_inputs, n_classes))
-    return nn.Sequential(*layers)
-
-
-def build_network(config, mean, std):
-    """Build a network from its configuration.
-
-    Parameters
-    ----------
-    config : dict
-        `image_shape`, `n_classes`, `network` and the parameters of `build_convnet`.
-    mean, std : array-like of shape (n_channels,)
-        Of the training pixels.
-
-    Returns
-    -------
-    network : ImageNetwork
-    """
-    parameters = dict(config)
-    network = parameters.pop("network")
-    if network == "convnet":
-        body = build_convnet(**parameters)
-    else:
-        body = network(parameters["image_shape"][2], parameters["n_classes"])
-    return ImageNetwork(Standardize(mean, std), body)
+DRAWS_NOTHING = {
+    BatchNorm,
+    ImageNetwork,
+    Standardize,
+    nn.BatchNorm2d,
+    nn.Conv2d,
+    nn.CrossEntropyLoss,
+    nn.Flatten,
+    nn.Linear,
+    nn.MaxPool2d,
+    nn.ReLU,
+    nn.Sequential,
+    nn.ZeroPad2d,
+}
+"""Layers that draw no random numbers once they are built."""

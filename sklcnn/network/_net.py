@@ -1,165 +1,204 @@
-"""The skorch net: training in low precision, without waiting for every batch."""
+"""The skorch net around a fitted network."""
 
-import contextlib
-import copy
-import math
-import time
 import warnings
 
 import numpy as np
 import torch
 from skorch import NeuralNetClassifier
+from skorch.callbacks import LRScheduler, PrintLog
+from skorch.utils import data_from_dataset
 from torch import nn
 
-from sklcnn.network._hardware import seeded
+from sklcnn._pixels import working_range
+from sklcnn._validation import check_image_shape, check_images
+from sklcnn.network._batches import (
+    Batches,
+    RowsDataset,
+    TrainingBatches,
+    TrainingData,
+    hold_on_device,
+    plain,
+    with_steps_of,
+)
+from sklcnn.network._contract import check_shape
 from sklcnn.network._memory import release_memory
-from sklcnn.network._modules import BatchNorm, ImageNetwork, Standardize
-
-OPTIMIZERS = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
-
-RECORDED = ("train_loss", "valid_loss", "valid_accuracy", "learning_rate", "seconds")
-
-NEVER_DRAWING = {
-    BatchNorm,
-    ImageNetwork,
-    Standardize,
-    nn.BatchNorm2d,
-    nn.Conv2d,
-    nn.CrossEntropyLoss,
-    nn.Flatten,
-    nn.Linear,
-    nn.MaxPool2d,
-    nn.ReLU,
-    nn.Sequential,
-    nn.ZeroPad2d,
-}
-"""Layers that draw no random numbers, or none once they are built."""
+from sklcnn.network._modules import ImageNetwork
+from sklcnn.network._optimization import group_parameters
+from sklcnn.network._rules import resolve_batch_size
+from sklcnn.network._training import Training, train
 
 
 class Net(NeuralNetClassifier):
-    """A skorch net that trains on whole batches and records an epoch at a time.
+    """skorch net whose module is that of a fitted network.
 
-    Losses stay on the device until the epoch ends, the learning rate is a function of
-    the number of the step, and every epoch seeds its own generators, so that an epoch
-    depends on nothing but the weights it starts from and its number.
+    It trains with this package's loop, on batches of this package: `iterator_train`,
+    `iterator_valid` and `dataset` of skorch are not used. Labels are class numbers.
+    Losses stay on the device until an epoch ends, and every epoch seeds its own
+    generators: it depends on the weights it starts from and on its number alone.
 
     Parameters
     ----------
-    module : nn.Module
-        The network, on its device.
-    dtype : torch.dtype
-        The dtype in which losses are computed.
-    autocast : tuple of two bool
-        Whether to compute in bfloat16 when training and when predicting.
-    label_smoothing : float
-        As in `torch.nn.CrossEntropyLoss`.
-    compiled : bool
+    module : FittedNetwork
+        The network.
+    seed : int, default=0
+        Seed of weights, order, dropout and random transforms.
+    mixup, cutmix : float, default=0.0
+        As in `CNNClassifier`.
+    compiled : bool, default=False
         Whether to train through `torch.compile`.
+    n_jobs : int, default=None
+        Number of CPU threads, as in `CNNClassifier`.
+    criterion, criterion__reduction, train_split : as in skorch
+        With defaults of this package.
     **parameters : dict
         As in `skorch.NeuralNetClassifier`.
 
     Attributes
     ----------
+    network : FittedNetwork
+        The network of `module_`.
     n_parts : int
-        In how many parts a training batch goes through the network. It doubles where a
-        GPU runs out of memory.
+        Number of micro-batches per batch; doubled after each out-of-memory error.
     may_split : bool
-        Whether it may double.
+        Whether it may be doubled.
+    best_epoch : int or None
+        Position in the history of the epoch whose weights were kept; None is the last.
     """
 
     def __init__(
         self,
         module,
         *,
-        dtype,
-        autocast,
-        label_smoothing=0.0,
+        seed=0,
+        mixup=0.0,
+        cutmix=0.0,
         compiled=False,
+        n_jobs=None,
+        criterion=nn.CrossEntropyLoss,
+        criterion__reduction="none",
+        train_split=None,
         **parameters,
     ):
         super().__init__(
             module,
-            criterion=nn.CrossEntropyLoss,
-            criterion__reduction="none",
-            criterion__label_smoothing=label_smoothing,
-            train_split=None,
+            criterion=criterion,
+            criterion__reduction=criterion__reduction,
+            train_split=train_split,
             **parameters,
         )
-        self.dtype = dtype
-        self.autocast = autocast
-        self.label_smoothing = label_smoothing
+        self.seed = seed
+        self.mixup = mixup
+        self.cutmix = cutmix
         self.compiled = compiled
-        self._forward = self._compile(module.forward) if compiled else None
-        self.n_parts = 1
-        self.may_split = True
-
-    def _compile(self, forward):
-        """Compile a network; on a GPU into graphs, which are started as one."""
-        on_gpu = torch.device(self.device).type == "cuda"
-        mode = "reduce-overhead" if on_gpu else "default"
-        return torch.compile(forward, mode=mode, dynamic=False)  # of two batch sizes
+        self.n_jobs = n_jobs
 
     @property
     def _default_callbacks(self):
         return []
 
+    @property
+    def network(self):
+        """The fitted network."""
+        return self.module
+
+    def initialize(self, *, draw_weights=True):
+        """Make everything anew.
+
+        Parameters
+        ----------
+        draw_weights : bool, default=True
+            Whether to draw initial weights, rather than to keep those at hand.
+
+        Returns
+        -------
+        self : Net
+        """
+        if draw_weights:
+            self.network.draw_weights(self.seed)
+        self.n_parts, self.may_split, self.best_epoch = 1, True, None
+        return super().initialize()
+
+    def initialize_module(self):
+        """Take the module of the fitted network."""
+        self.module_ = self.network.module
+        self._compiled = None
+        if self.compiled:  # on a GPU into graphs, which are started as one
+            on_gpu = torch.device(self.device).type == "cuda"
+            mode = "reduce-overhead" if on_gpu else "default"
+            # not dynamic: there are two sizes of batches
+            self._compiled = torch.compile(
+                self.module_.forward, mode=mode, dynamic=False
+            )
+        return self
+
+    def initialize_optimizer(self, *args, **kwargs):
+        """Make the optimizer, with the groups of `group_parameters`."""
+        _, options = self.get_params_for_optimizer("optimizer", [])
+        groups = group_parameters(self.module_)
+        for group in groups:
+            # also the initial one, from which schedulers of torch go on
+            group["lr"] = group["initial_lr"] = options["lr"] * group["lr_factor"]
+        self.optimizer_ = self.optimizer(groups, **options)
+        return self
+
+    @property
+    def has_scheduler(self):
+        """Whether a callback of skorch sets the learning rate."""
+        return any(isinstance(callback, LRScheduler) for _, callback in self.callbacks_)
+
     def infer(self, x, **fit_params):
-        """Compute logits of images on the device."""
-        compiled = self.compiled and self.module_.training
-        with self._number_format():
-            return self._forward(x) if compiled else self.module_(x)
+        """Compute outputs of images on the device."""
+        compiled = self._compiled is not None and self.module_.training
+        with self.network.number_format(training=self.module_.training):
+            return self._compiled(x) if compiled else self.module_(x)
 
-    def embed(self, x):
-        """Compute embeddings of images on the device."""
-        with self._number_format():
-            return self.module_.embed(x)
+    def forward_iter(self, X, training=False, device="cpu"):
+        """Yield the outputs of one batch of images after the other.
 
-    def _number_format(self):
-        return torch.autocast(
-            torch.device(self.device).type,
-            dtype=torch.bfloat16,
-            enabled=self.autocast[0 if self.module_.training else 1],
-        )
+        Parameters
+        ----------
+        X : array-like or lazy images of shape (n_samples, ...)
+            Images of the shape of those in training.
+        training : bool, default=False
+            Whether to compute as in training, with dropout and batch statistics.
+        device : str, default="cpu"
+            Where outputs are put.
 
-    def _seeded(self, seed):
-        """Seed torch where a layer may draw, which no two threads can do at once."""
-        if self.callbacks_ or any(
-            type(layer) not in NEVER_DRAWING for layer in self.module_.modules()
-        ):
-            return seeded(seed, self.device)
-        return contextlib.nullcontext()
+        Yields
+        ------
+        outputs : tensor of shape (n, n_outputs)
+        """
+        function = in_training if training else ImageNetwork.__call__
+        options = {"n_jobs": self.n_jobs, "name": type(self).__name__}
+        for outputs in self.network.iterate(self._as_images(X), function, **options):
+            yield outputs.to(device)
 
     @torch.inference_mode()
     def is_finite(self, images):
-        """Tell whether the network as it is now gives finite logits for images."""
+        """Whether the network as it is now gives finite outputs for images."""
         self.module_.eval()
         return bool(torch.isfinite(self.infer(images)).all())
 
-    def _record_loss(self, name, loss):
-        """Record a loss, and whether it is the best, which skorch's callbacks read."""
-        before = [epoch[name] for epoch in self.history[:-1] if name in epoch]
-        self.history.record(name, loss)
-        self.history.record(f"{name}_best", all(loss < other for other in before))
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        """Compute the mean loss, for scorers of skorch."""
+        return super().get_loss(y_pred, y_true, X=X, training=training).mean()
 
-    def set_weight_decay(self, weight_decay):
-        """Set the weight decay of the coming steps."""
-        for group in self.optimizer_.param_groups:
-            group["weight_decay"] = weight_decay
-
-    def loss_of(self, batch):
-        """Compute the losses of the rows of a batch, weighted, and their logits."""
+    def compute_losses(self, batch):
+        """Compute the losses of the rows of a batch, weighted, and their outputs."""
         images, targets = batch
-        logits = self.infer(images).to(self.dtype)
-        losses = self.criterion_(logits, targets) * batch.weights
+        outputs = self.infer(images)
+        check_shape(outputs, len(targets), self.network.spec.n_outputs)
+        outputs = outputs.to(self.network.dtype)
+        losses = self.criterion_(outputs, targets) * batch.weights
         if batch.partners is not None:
             targets, weights = batch.partners
-            others = self.criterion_(logits, targets) * weights
+            others = self.criterion_(outputs, targets) * weights
             losses = torch.lerp(others, losses, batch.share)
-        return losses, logits
+        return losses, outputs
 
     def train_step(self, batch, **fit_params):
         """Take one step of the optimizer."""
-        loss, logits = self.compute_gradients(batch)
+        loss, outputs = self.compute_gradients(batch)
         if self.callbacks_:
             self.notify(
                 "on_grad_computed",
@@ -168,7 +207,7 @@ class Net(NeuralNetClassifier):
                 training=True,
             )
         self.optimizer_.step()
-        return {"loss": loss, "y_pred": logits}
+        return {"loss": loss, "y_pred": outputs}
 
     def compute_gradients(self, batch):
         """Compute the gradients of the mean loss, in as few parts as there is room for.
@@ -182,8 +221,8 @@ class Net(NeuralNetClassifier):
         -------
         loss : tensor of shape ()
             Their mean loss.
-        logits : tensor of shape (n_rows, n_classes)
-            Their logits.
+        outputs : tensor of shape (n_rows, n_outputs)
+            Their outputs.
 
         Raises
         ------
@@ -203,19 +242,20 @@ class Net(NeuralNetClassifier):
 
     def _accumulate(self, parts, n_rows):
         """Sum up the gradients of parts of a batch."""
-        losses, logits = [], []
+        losses, outputs = [], []
         for part in parts:
-            each, outputs = self.loss_of(part)
+            each, outputs_of_part = self.compute_losses(part)
             loss = each.sum() / n_rows
             loss.backward()
             if len(parts) == 1:
-                return loss.detach(), outputs.detach()
+                return loss.detach(), outputs_of_part.detach()
             losses.append(loss.detach())
-            logits.append(outputs.detach().clone())  # CUDA graphs write there again
-        return torch.stack(losses).sum(), torch.cat(logits)
+            # CUDA graphs write to the same memory again
+            outputs.append(outputs_of_part.detach().clone())
+        return torch.stack(losses).sum(), torch.cat(outputs)
 
     def _split_further(self, n_rows):
-        """Halve the parts of batches, and say so the first time."""
+        """Double the number of parts of a batch; warn the first time."""
         if self.n_parts == 1:
             warnings.warn(
                 f"The GPU ran out of memory training on batches of {n_rows} images. "
@@ -228,166 +268,131 @@ class Net(NeuralNetClassifier):
         self.n_parts *= 2
         release_memory(self.device)
 
-    def train_epoch(self, batches, learning_rates):
-        """Train on every batch once and record the mean loss."""
-        self.module_.train()
-        total = torch.zeros((), dtype=self.dtype, device=self.device)
-        for batch, learning_rate in zip(batches, learning_rates, strict=True):
-            for group in self.optimizer_.param_groups:
-                group["lr"] = learning_rate
-            if self.callbacks_:
-                self.notify("on_batch_begin", batch=batch, training=True)
-            step = self.train_step(batch)
-            if self.callbacks_:
-                self.notify("on_batch_end", batch=batch, training=True, **step)
-            total += step["loss"] * len(batch[1])
-        self._record_loss("train_loss", total.item() / len(batches.rows))
-        self.history.record("learning_rate", float(learning_rate))
-
-    @torch.no_grad()
-    def validate(self, batches):
-        """Record loss and accuracy of rows that are not trained on."""
-        self.module_.eval()
-        loss = correct = total = 0.0
-        for batch in batches:
-            losses, logits = self.loss_of(batch)
-            loss += losses.sum()
-            correct += (batch.weights * (logits.argmax(1) == batch[1])).sum()
-            total += batch.weights.sum()
-            if self.callbacks_:
-                step = {"loss": losses.mean(), "y_pred": logits}
-                self.notify("on_batch_end", batch=batch, training=False, **step)
-        self._record_loss("valid_loss", (loss / total).item())
-        self.history.record("valid_accuracy", (correct / total).item())
-
-    def run_epoch(self, batches, valid, *, epoch, seed, learning_rates):
-        """Train on every batch once, then validate.
+    def make_batches(self, data):
+        """Make the batches of a training, and of its validation.
 
         Parameters
         ----------
-        batches : TrainingBatches
-            Rows to train on.
-        valid : Batches or None
-            Rows to validate on.
-        epoch : int
-            The number of the epoch.
-        seed : int
-            Seeds order, dropout and everything else that is drawn, with `epoch`.
-        learning_rates : ndarray of shape (n_steps,)
-            The learning rate of every step.
+        data : TrainingData
+            Images, class numbers and weights, whose mean over the rows becomes 1.
 
         Returns
         -------
-        record : dict
-            Losses, accuracy, learning rate and seconds.
-        stop : bool
-            Whether a callback asked to stop.
+        batches : TrainingBatches
+        valid : Batches or None
         """
-        start = time.perf_counter()
-        datasets = {"dataset_train": batches, "dataset_valid": valid}
-        batches.draw(seed, epoch)
-        with self._seeded(_epoch_seed(seed, epoch)):
-            self.notify("on_epoch_begin", **datasets)
-            self.train_epoch(batches, learning_rates)
-            if valid is not None:
-                self.validate(valid)
-        self.history.record("seconds", time.perf_counter() - start)
-        stop = self._stopped_by_callback(datasets)
-        known = self.history[-1]
-        return {name: known[name] for name in RECORDED if name in known}, stop
+        shape = self.network.spec.image_shape
+        columns = (
+            data.images,
+            data.targets,
+            data.weights / data.weights[data.rows].mean(),
+        )
+        options = {
+            "image_shape": shape,
+            "batch_size": resolve_batch_size(self.batch_size, len(data.rows)),
+            "device": self.device,
+            "dtype": self.network.dtype,
+            "held": hold_on_device(data.images, shape, self.device),
+        }
+        batches = TrainingBatches(
+            *columns,
+            data.rows,
+            pixel_range=working_range(*self.network.pixel_range),
+            mixup=self.mixup,
+            cutmix=self.cutmix,
+            **options,
+        )
+        if data.valid_rows is None:
+            return batches, None
+        return batches, Batches(*columns, data.valid_rows, **options)
 
-    def _stopped_by_callback(self, datasets):
-        """End the epoch; skorch's own callbacks stop training by an interrupt."""
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        """Train for some epochs, at the constant learning rate `lr`.
+
+        Parameters
+        ----------
+        X : array-like or lazy images of shape (n_samples, ...)
+            Images of the shape of those in training before.
+        y : array-like of shape (n_samples,)
+            Class numbers.
+        epochs : int, default=None
+            Number of epochs; None is `max_epochs`.
+        **fit_params : dict
+            For `train_split`.
+
+        Returns
+        -------
+        self : Net
+        """
+        parts = (X, y), None
+        if self.train_split is not None:
+            datasets = self.get_split_datasets(X, y, **fit_params)
+            parts = [part and data_from_dataset(part) for part in datasets]
+        batches, _ = self._batches_of(*parts[0])
+        valid = None if parts[1] is None else self._batches_of(*parts[1])[1]
+        n_epochs = self.max_epochs if epochs is None else epochs
+        rates = np.full((n_epochs, len(batches)), self.lr)
+        decay = self.optimizer_.param_groups[0]["weight_decay"]
+        training = Training(self, batches, valid, rates, decay)
+        train(training, n_jobs=self.n_jobs, progress=bool(self.verbose))
+        return self
+
+    def _batches_of(self, X, y):
+        """Make batches of all images, for training and for validation."""
+        images = with_steps_of(X, self._as_images(X))
+        targets = np.asarray(y, dtype=np.int64)
+        rows = np.arange(len(targets))
+        data = TrainingData(images, targets, np.ones(len(rows)), rows, rows)
+        return self.make_batches(data)
+
+    def _as_images(self, X):
+        if isinstance(X, RowsDataset):  # as scorers of skorch are given
+            X = X.X
+        images = check_images(plain(X), estimator=self)
+        name = type(self).__name__
+        check_image_shape(images.shape, self.network.spec.image_shape, name=name)
+        return images
+
+    def run_training(self, training, **options):
+        """Train as `train` does, and tell the callbacks that it begins and ends."""
+        self.notify("on_train_begin", X=None, y=None)
         try:
-            self.notify("on_epoch_end", **datasets)
-        except KeyboardInterrupt:
-            return True
-        return False
+            train(training, **options)
+        finally:
+            self.notify("on_train_end", X=None, y=None)
+
+
+def in_training(module, images):
+    """Compute outputs as in training."""
+    module.train()
+    try:
+        return module(images)
+    finally:
+        module.eval()
 
 
 def without_name(callback):
-    """Give the callback itself where it comes in a pair with a name."""
+    """Give the callback of a pair of a name and a callback."""
     named = isinstance(callback, tuple) and len(callback) == 2
     return callback[1] if named else callback
 
 
-def check_callback(callback, *, name):
-    """Check that a callback is one of skorch, or a name and one."""
-    if not hasattr(without_name(callback), "on_train_begin"):
-        raise ValueError(
-            f"{name} expects callbacks of skorch, or pairs of a name and one. Got "
-            f"{callback!r} among them."
-        )
+def check_callbacks(callbacks, *, name):
+    """Check that callbacks are those of skorch, or pairs of a name and one.
 
-
-def _epoch_seed(seed, epoch):
-    return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint32)[0])
-
-
-class EarlyStopping:
-    """Watch the validation loss, and keep the weights that had the smallest.
-
-    Parameters
-    ----------
-    patience : int
-        Number of epochs without improvement after which to stop.
-    tol : float
-        By how much the loss must fall to count as an improvement.
+    Raises
+    ------
+    ValueError
+        If one is anything else.
     """
-
-    def __init__(self, patience, tol):
-        self.patience = patience
-        self.tol = tol
-        self.n_epochs = 0
-        self.best_loss = self.loss_to_beat = math.inf
-        self.best_epoch = self.last_improvement = 0
-        self.weights = None
-
-    def counters(self):
-        """Give all but the weights, as plain values."""
-        return {name: value for name, value in vars(self).items() if name != "weights"}
-
-    def update(self, loss, module):
-        """Take in the loss of an epoch; tell whether to stop."""
-        if loss < self.best_loss:
-            self.best_loss, self.best_epoch = loss, self.n_epochs
-            self.weights = copy.deepcopy(module.state_dict())
-        if loss < self.loss_to_beat - self.tol:
-            self.loss_to_beat, self.last_improvement = loss, self.n_epochs
-        self.n_epochs += 1
-        return self.n_epochs - self.last_improvement > self.patience
+    for callback in callbacks or ():
+        if not hasattr(without_name(callback), "on_train_begin"):
+            raise ValueError(
+                f"{name} expects callbacks of skorch, or pairs of a name and one. Got "
+                f"{callback!r} among them."
+            )
 
 
-def one_cycle(progress):
-    """Rise to the peak in the first 30 % of the steps, then fall to near zero.
-
-    Both along half a cosine, as in [1]_.
-
-    References
-    ----------
-    .. [1] L. N. Smith and N. Topin, "Super-convergence: very fast training of neural
-       networks using large learning rates", 2018.
-    """
-    if progress < 0.3:
-        return cosine_between(1 / 25, 1, progress / 0.3)
-    return cosine_between(1, 1e-4, (progress - 0.3) / 0.7)
-
-
-def cosine_between(start, end, progress):
-    """Go from start to end along half a cosine."""
-    return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2
-
-
-LR_SCHEDULES = {
-    "onecycle": one_cycle,
-    "cosine": lambda progress: cosine_between(1, 0, progress),
-    "constant": lambda progress: 1.0,
-}
-"""From the share of steps already taken to the share of the peak learning rate."""
-
-
-def plan_learning_rates(schedule, peak, n_epochs, n_steps):
-    """Plan the learning rates of all steps, of shape (n_epochs, n_steps)."""
-    progress = np.arange(n_epochs * n_steps) / (n_epochs * n_steps)
-    rates = [peak * LR_SCHEDULES[schedule](share) for share in progress]
-    return np.reshape(rates, (n_epochs, n_steps))
+def are_printed(callbacks):
+    """Whether one of skorch's callbacks prints, which needs a verbose net."""
+    return any(isinstance(without_name(c), PrintLog) for c in callbacks or ())

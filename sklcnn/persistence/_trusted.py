@@ -13,6 +13,7 @@ import json
 import zipfile
 
 from sklearn import metrics, model_selection
+from sklearn.base import TransformerMixin
 
 from sklcnn import augmentation, preprocessing
 from sklcnn._classifier import CNNClassifier
@@ -103,6 +104,7 @@ def trusted_types():
         getattr(room, name)
         for room in (preprocessing, augmentation)
         for name in room.__all__
+        if _is_step(getattr(room, name))
     ]
     splitters = [  # not through `__all__`, whose experimental names can't be imported
         thing
@@ -182,6 +184,12 @@ def _contents(value, place=""):
     elif isinstance(value, list):
         for i, child in enumerate(value):
             yield from _contents(child, f"{place}[{i}]")
+
+
+def _is_step(thing):
+    """Whether a public name is that of a step, and not of what steps are made of."""
+    is_transformer = inspect.isclass(thing) and issubclass(thing, TransformerMixin)
+    return is_transformer and not inspect.isabstract(thing)
 
 
 def _public_functions(module):

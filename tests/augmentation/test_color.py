@@ -7,19 +7,21 @@ from scipy import stats
 from skimage.exposure import adjust_gamma
 
 from sklcnn.augmentation import (
+    ImageFormat,
     RandomBrightness,
     RandomContrast,
     RandomGamma,
     RandomSaturation,
+    RowRandom,
 )
-from sklcnn.images._random import RowRandom
 
 N = 10_000
 
 
 def drawn_stage(step, pixel_range=(0, 1)):
     """Draw 10,000 times."""
-    return step.stage(RowRandom(np.arange(N), 0, 0, 0), (5, 5, 3), pixel_range)
+    image_format = ImageFormat((5, 5, 3), pixel_range)
+    return step.draw_stage(RowRandom(np.arange(N), 0, 0, 0), image_format)
 
 
 def assert_uniform(numbers, low, high):

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from skimage.transform import rescale, rotate
 
 from sklcnn.augmentation import (
+    ImageFormat,
     RandomCrop,
     RandomFlip,
     RandomPerspective,
@@ -14,8 +16,8 @@ from sklcnn.augmentation import (
     RandomScale,
     RandomShear,
     RandomTranslation,
+    RowRandom,
 )
-from sklcnn.images._random import RowRandom
 from sklcnn.images._warp import PADDING_MODES
 
 N = 10_000
@@ -23,7 +25,8 @@ N = 10_000
 
 def drawn_matrices(step, image_shape=(20, 30, 3)):
     """Draw 10,000 times."""
-    return step.stage(RowRandom(np.arange(N), 0, 0, 0), image_shape, (0, 1)).matrices
+    random = RowRandom(np.arange(N), 0, 0, 0)
+    return step.draw_stage(random, ImageFormat(image_shape)).matrices
 
 
 def assert_uniform(numbers, low, high):
@@ -160,3 +163,36 @@ def test_several_steps_are_one_interpolation():
     drawn = RandomRotation(degrees=(-33, -33)).fit_transform(augmented).draw()
 
     assert_allclose(drawn, X, atol=1e-12)
+
+
+@pytest.mark.parametrize("white", [np.uint8(255), np.uint16(4095), 1.0, -0.7])
+@pytest.mark.parametrize(
+    "step",
+    [
+        RandomCrop(),
+        RandomRotation(180),
+        RandomTranslation(0.5),
+        RandomScale((0.2, 0.5)),
+        RandomShear(60),
+        RandomPerspective(0.2),
+    ],
+    ids=lambda step: type(step).__name__,
+)
+def test_no_step_adds_a_border_of_another_color(step, white):
+    """What is outside of pictures on white is white, by default."""
+    X = np.full((5, 9, 12), white)
+
+    assert_array_equal(step.fit_transform(X).draw(), X)
+
+
+def test_steps_of_one_border_are_one_interpolation():
+    """The defaults of all geometric steps agree."""
+    X = np.random.default_rng(0).random((2, 11, 11))
+    steps = RandomRotation(), RandomScale(), RandomTranslation(), RandomShear()
+
+    for step in (RandomFlip(), RandomCrop(), *steps, RandomPerspective()):
+        X = step.fit_transform(X)
+    draws = X.draws(0, 0)
+    draws(torch.zeros(2, 11, 11, 1), np.arange(2))
+
+    assert len(draws._stages) == 1

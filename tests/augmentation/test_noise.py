@@ -6,15 +6,21 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from skimage.filters import gaussian
 
-from sklcnn.augmentation import RandomBlur, RandomErasing, RandomNoise
-from sklcnn.images._random import RowRandom
+from sklcnn.augmentation import (
+    ImageFormat,
+    RandomBlur,
+    RandomErasing,
+    RandomNoise,
+    RowRandom,
+)
 
 N = 10_000
 
 
 def drawn_stage(step, image_shape=(100, 100, 1), pixel_range=(0, 1)):
     """Draw 10,000 times."""
-    return step.stage(RowRandom(np.arange(N), 0, 0, 0), image_shape, pixel_range)
+    image_format = ImageFormat(image_shape, pixel_range)
+    return step.draw_stage(RowRandom(np.arange(N), 0, 0, 0), image_format)
 
 
 def test_noise_is_a_fraction_of_the_range():

@@ -6,7 +6,8 @@ import torch
 from numpy.testing import assert_allclose
 from skimage.filters import gaussian
 
-from sklcnn.augmentation._stages import Blur, Erase, Gamma, Noise, Recolor, Warp
+from sklcnn.augmentation import Pixelwise, Recolor, Warp
+from sklcnn.augmentation._stages import Blur, Erase, Gamma, Noise
 from sklcnn.images._matrices import (
     about_center,
     brightness,
@@ -21,11 +22,45 @@ from sklcnn.images._warp import warp_array
 ROWS = np.arange(4)
 
 
+class OnlyIndexed:
+    """Parameters of very many images, of which only some are ever read."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __getitem__(self, key):
+        return self.values[key]
+
+
+@pytest.mark.parametrize(
+    "make_stage",
+    [
+        lambda wrap: Warp(wrap(rotation(ROWS * 0.1)), 1, "edge"),
+        lambda wrap: Recolor(wrap(saturation(ROWS * 0.5, 3)), (0, 1)),
+        lambda wrap: Gamma(wrap(ROWS + 1.0), (0, 1)),
+        lambda wrap: Noise(wrap(ROWS * 0.1), wrap(ROWS.astype(np.int32)), (0, 1)),
+        lambda wrap: Blur(wrap(ROWS * 0.5), radius=3),
+        lambda wrap: Erase(wrap(np.tile([0, 2, 0, 2], (4, 1))), 0.5),
+        lambda wrap: Pixelwise(torch.multiply, wrap(ROWS * 0.5)),
+    ],
+    ids=["warp", "recolor", "gamma", "noise", "blur", "erase", "pixelwise"],
+)
+def test_a_batch_costs_the_same_for_any_number_of_images(make_stage):
+    """A stage indexes the parameters of all images, and does nothing else with them."""
+    batch = torch.rand(2, 5, 6, 3, generator=torch.Generator().manual_seed(0))
+    rows = np.array([3, 1])
+
+    actual = make_stage(OnlyIndexed)(batch, rows)
+
+    assert torch.equal(actual, make_stage(np.asarray)(batch, rows))
+    assert not torch.equal(actual, batch)
+
+
 def test_warps_multiply_into_one():
     """The same as one warp by the product, also on an image that is not square."""
     images = torch.rand(4, 9, 14, 2, dtype=torch.float64)
-    turned = Warp(rotation(np.linspace(0, 1, 4)), 1, ("edge", 0.0))
-    larger = Warp(scaling(np.full(4, 1.3), np.full(4, 1.3)), 1, ("edge", 0.0))
+    turned = Warp(rotation(np.linspace(0, 1, 4)), 1, "edge")
+    larger = Warp(scaling(np.full(4, 1.3), np.full(4, 1.3)), 1, "edge")
 
     both = turned.then(larger)
 
@@ -37,12 +72,13 @@ def test_warps_multiply_into_one():
 @pytest.mark.parametrize(
     ("first", "second", "expected"),
     [
-        ((None, None), (None, None), (None, None)),
-        ((None, None), (1, ("edge", 0)), (1, ("edge", 0))),
-        ((1, ("edge", 0)), (None, ("edge", 0)), (1, ("edge", 0))),
-        ((1, ("edge", 0)), (0, ("edge", 0)), None),
-        ((1, ("edge", 0)), (1, ("constant", 0)), None),
-        ((None, ("constant", 0)), (None, ("constant", 1)), None),
+        ((None,), (None,), (None, None, 0)),
+        ((None,), (1, "edge"), (1, "edge", 0)),
+        ((1, "edge"), (None, "edge", 5), (1, "edge", 0)),
+        ((1, "edge"), (0, "edge"), None),
+        ((1, "edge"), (1, "constant"), None),
+        ((1, "constant", 2), (1, "constant", 2), (1, "constant", 2)),
+        ((None, "constant", 0), (None, "constant", 1), None),
     ],
 )
 def test_warps_that_disagree_stay_apart(first, second, expected):
@@ -51,7 +87,7 @@ def test_warps_that_disagree_stay_apart(first, second, expected):
 
     both = first.then(second)
 
-    assert (both and (both.order, both.border)) == expected
+    assert (both and (both.order, both.mode, both.cval)) == expected
 
 
 def test_stages_of_other_kinds_stay_apart():
@@ -87,6 +123,18 @@ def test_colors_keep_to_the_range_of_training():
     actual = Recolor(brightness(np.full(4, 60), 1), (0, 100))(images, ROWS)
 
     assert_allclose(actual, (images + 60).clamp(0, 100))
+
+
+@pytest.mark.parametrize("rows", [[0], [1], [1, 0], [2, 3, 1, 0]])
+def test_colors_that_some_images_mix_change_no_others(rows):
+    """Whatever images are in the batch, each is mixed by its own matrix."""
+    matrices = saturation(np.array([1.0, 0.5, 1.0, 0.0]), 3)
+    images = torch.rand(4, 5, 6, 3)
+    stage = Recolor(matrices, (0, 1))
+
+    whole = stage(images, ROWS)
+
+    assert torch.equal(stage(images[rows], np.array(rows)), whole[rows])
 
 
 def test_gamma_counts_the_range_as_0_to_1():
@@ -129,19 +177,20 @@ def test_noise_is_as_strong_as_it_says():
     assert torch.equal(actual[0], images[0])
 
 
-@pytest.mark.parametrize("value", [0.25, "random"])
-def test_erasing_paints_the_box_and_nothing_else(value):
+@pytest.mark.parametrize("is_random", [False, True])
+def test_erasing_paints_the_box_and_nothing_else(is_random):
     """The box is given as (top, bottom, left, right)."""
     images = torch.full((1, 6, 7, 2), 9.0)
     boxes = np.array([[1, 4, 2, 7]])
 
-    actual = Erase(boxes, np.zeros(1, np.int32), value, (0, 1))(images, [0])
+    fill = {"keys": np.zeros(1, np.int32)} if is_random else {"value": 0.25}
+    actual = Erase(boxes, **fill)(images, [0])
 
     inside = torch.zeros(1, 6, 7, 2, dtype=torch.bool)
     inside[:, 1:4, 2:7] = True
     assert torch.equal(actual[~inside], images[~inside])
-    if value == "random":
+    if is_random:
         assert ((actual[inside] >= 0) & (actual[inside] <= 1)).all()
         assert len(actual[inside].unique()) == 30
     else:
-        assert (actual[inside] == value).all()
+        assert (actual[inside] == 0.25).all()

@@ -3,13 +3,14 @@
 The first table is their share of a training step of the default network, on batches of
 128, in its default precision. The second compares libraries. Every library starts from
 the same uint8 images and ends with a float batch; each image has parameters of its own.
-Rounds alternate between the libraries.
+Rounds alternate between the libraries. The third is what a batch costs where it is one
+of few or of very many, by every step alone, and what an epoch costs before its batches.
 """
 
 import numpy as np
 import torch
 
-from sklcnn import CNNClassifier
+from sklcnn import CNNClassifier, augmentation
 from sklcnn.augmentation import (
     RandomFlip,
     RandomRotation,
@@ -27,6 +28,7 @@ from tests.benchmarks._timing import alternate, clock_of, timed
 
 SHAPES = {(28, 28, 1): 128, (32, 32, 3): 128, (224, 224, 3): 32}
 BATCH_SIZE = 128
+N_ROWS = (1_000, 1_000_000)
 STEPS = (
     RandomFlip(),
     RandomRotation(degrees=15),
@@ -185,9 +187,40 @@ def measure_libraries(options):
     return table
 
 
+def draws_among(n_rows, step):
+    """Prepare an epoch of very many images, without the images."""
+    images = np.broadcast_to(np.uint8(0), (n_rows, 32, 32, 3))
+    return AugmentedImages(images, (step,)).draws(epoch=0, seed=0)
+
+
+def measure_rows(options):
+    """Fill the table of batches among few and among very many images."""
+    columns = {"step": "<18", "rows": ",.0f", "epoch ms": ",.1f", "batch ms": ".2f"}
+    title = f"Cost of a batch of {BATCH_SIZE} images of 32x32x3 among all rows"
+    table = Table(title, {**columns, "spread": ".2f"}, quick=options.quick)
+    clock = clock_of(options.threads)
+    batch = to_floats(random_images(BATCH_SIZE, (32, 32, 3))[0])
+    names = [name for name in augmentation.__all__ if name.startswith("Random")]
+    for name in names[:2] if options.quick else names:
+        runs, first = {}, {}
+        for n_rows in N_ROWS:
+            draws = draws_among(n_rows, getattr(augmentation, name)())
+            rows = np.random.default_rng(0).permutation(n_rows)[:BATCH_SIZE]
+            run = timed(lambda draws=draws, rows=rows: draws(batch, rows), clock)
+            runs[n_rows], first[n_rows] = run, run()
+        for n_rows, seconds in alternate(runs, rounds_of((32,), options)).items():
+            median, spread, *_ = summarize(1000 * np.array(seconds))
+            table.add(name, n_rows, 1000 * first[n_rows] - median, median, spread)
+    return table
+
+
 def run(options):
-    """Measure the share of a step, and libraries side by side."""
-    return [measure_shares(options), measure_libraries(options)]
+    """Measure the share of a step, libraries side by side, and very many rows."""
+    return [
+        measure_shares(options),
+        measure_libraries(options),
+        measure_rows(options),
+    ]
 
 
 def plot(figure, tables):

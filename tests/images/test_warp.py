@@ -147,3 +147,30 @@ def test_fused_matrices_are_their_product():
 
     one_by_one = warp_array(warp_array(images, first), second)
     assert_allclose(fused[:, 12:-12, 12:-12], one_by_one[:, 12:-12, 12:-12], atol=3e-3)
+
+
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("shape", [(8, 9, 1), (1, 6, 3), (2, 2, 4), (200, 90, 3)])
+def test_border_is_the_median_color_of_the_border(shape, order):
+    """Of each image and channel, also where a batch is warped in parts."""
+    images = np.random.default_rng(0).random((12, *shape))
+    images[:, 1:-1, 1:-1] += 5
+    matrices = about_center(rotation(np.linspace(-1, 1, 12)), *shape[:2])
+
+    actual = warp_tensor(
+        torch.as_tensor(images), matrices, cval="border", order=order
+    ).numpy()
+
+    is_border = np.ones(shape[:2], dtype=bool)
+    is_border[1:-1, 1:-1] = False
+    for image, matrix, warped in zip(images, matrices, actual, strict=True):
+        color = np.quantile(image[is_border], 0.5, axis=0, method="lower")
+        for channel, cval in enumerate(color):
+            expected = warp_array(
+                image[None, ..., channel, None], matrix[None], cval=cval, order=order
+            )
+            if order == 1:
+                assert_allclose(warped[..., channel], expected[0, ..., 0], atol=1e-9)
+            else:  # pixels halfway between two may be either
+                same = np.isclose(warped[..., channel], expected[0, ..., 0])
+                assert same.mean() > 0.98

@@ -137,23 +137,20 @@ def test_extreme_parameters_give_shares(alpha):
 
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
-def test_the_loss_is_that_of_soft_targets(label_smoothing):
+def test_the_loss_is_that_of_soft_targets(fitted_network, label_smoothing):
     """Torch's cross-entropy of mixed one-hot targets is the same number."""
     rng = np.random.default_rng(0)
     module = nn.Sequential(nn.Flatten(), nn.Linear(12, 4)).double()
+    network = fitted_network(module, image_shape=(2, 2, 3), n_outputs=4)
     net = Net(
-        module,
-        classes=range(4),
-        dtype=torch.float64,
-        autocast=(False, False),
-        label_smoothing=label_smoothing,
-    ).initialize()
+        network, classes=range(4), criterion__label_smoothing=label_smoothing
+    ).initialize(draw_weights=False)
     images = torch.from_numpy(rng.random((5, 2, 2, 3)))
     targets, partners = torch.tensor([0, 1, 2, 3, 1]), torch.tensor([3, 1, 0, 0, 2])
     ones = torch.ones(5, dtype=torch.float64)
     batch = Batch(images, targets, ones, (partners, ones), 0.3)
 
-    losses, logits = net.loss_of(batch)
+    losses, logits = net.compute_losses(batch)
 
     hot = nn.functional.one_hot(targets, 4), nn.functional.one_hot(partners, 4)
     soft = 0.3 * hot[0].double() + 0.7 * hot[1].double()

@@ -52,7 +52,7 @@ def every_step():
         getattr(room, name)(**SETTINGS.get(name, {}))
         for room in (preprocessing, augmentation)
         for name in room.__all__
-        if name != "ReadImages"
+        if name != "ReadImages" and (room is preprocessing or name.startswith("Random"))
     ]
 
 

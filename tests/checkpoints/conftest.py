@@ -7,14 +7,14 @@ import torch
 from numpy.testing import assert_array_equal
 
 from sklcnn import CNNClassifier
-from sklcnn.network import _checkpoint_folder
-from sklcnn.network._net import Net
+from sklcnn.checkpoints import _folder
+from sklcnn.network import _training
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Give a folder in which every epoch is written, however little it takes."""
-    monkeypatch.setattr(_checkpoint_folder, "PAUSE", 0)
+    monkeypatch.setattr(_folder, "PAUSE", 0)
     return tmp_path / "checkpoints"
 
 
@@ -42,15 +42,16 @@ def epochs(monkeypatch):
     class Epochs(list):
         interrupted_after = math.inf
 
-    trained, run_epoch = Epochs(), Net.run_epoch
+    trained, train_epoch = Epochs(), _training.train_epoch
 
-    def run(net, *arguments, epoch, **keywords):
+    def run(training):
+        epoch = len(training.net.history)
         if epoch >= trained.interrupted_after:
             raise KeyboardInterrupt
         trained.append(epoch)
-        return run_epoch(net, *arguments, epoch=epoch, **keywords)
+        train_epoch(training)
 
-    monkeypatch.setattr(Net, "run_epoch", run)
+    monkeypatch.setattr(_training, "train_epoch", run)
     return trained
 
 
@@ -91,8 +92,9 @@ def _assert_equal_models(one, two):
             assert tensor.stride() == second[name].stride()
     assert without_seconds(one.history_) == without_seconds(two.history_)
     assert without_seconds(one.net_.history) == without_seconds(two.net_.history)
-    for name in ("n_iter_", "best_epoch_", "image_shape_", "_pixel_range", "_seed"):
+    for name in ("n_iter_", "best_epoch_", "image_shape_", "_seed"):
         assert getattr(one, name) == getattr(two, name)
+    assert one._network.pixel_range == two._network.pixel_range
     assert_array_equal(one.classes_, two.classes_)
 
 

@@ -1,4 +1,4 @@
-"""Files of all that a training needs to go on, which are whole or not there."""
+"""Checkpoint files, written atomically."""
 
 import hashlib
 import json
@@ -8,8 +8,9 @@ import torch
 
 from sklcnn._atomic_write import write_atomically
 
-MAGIC = b"sklcnn checkpoint 1\n"
-"""How each file begins; then come a length, a header of JSON, numbers and a digest."""
+MAGIC, FORMAT = b"sklcnn checkpoint ", 1
+"""Start of each file, and its version; then come a length, a JSON header, the numbers
+and a digest."""
 
 N_DIGEST = hashlib.sha256().digest_size
 
@@ -20,7 +21,7 @@ class Checkpoint:
     Parameters
     ----------
     facts : dict
-        What JSON can hold; among it `n_epochs`, and whether training has `stopped`.
+        What JSON can hold; among it `n_epochs`, and whether training was `stopped`.
     tensors : dict of {str: tensor}
         The numbers, on the CPU.
     path : Path or None
@@ -67,7 +68,8 @@ def write_checkpoint(path, facts, tensors):
         pieces.append(piece)
     header = json.dumps({"facts": facts, "tensors": layout}).encode()
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
-    pieces = [MAGIC, len(header).to_bytes(8, "big"), header, *pieces]
+    start = MAGIC + f"{FORMAT}\n".encode()
+    pieces = [start, len(header).to_bytes(8, "big"), header, *pieces]
     sha = hashlib.sha256()
     for piece in pieces:
         sha.update(piece)
@@ -81,8 +83,8 @@ def read_checkpoint(path, address):
     ----------
     path : Path
         The file.
-    address : str
-        The address that must be in it.
+    address : str or None
+        The address that must be in it; None takes any.
 
     Returns
     -------
@@ -94,14 +96,18 @@ def read_checkpoint(path, address):
         If the file is not as it was written, or belongs to another address.
     """
     content = path.read_bytes()
-    if not content.startswith(MAGIC):
-        raise ValueError("it is no checkpoint of this version")
+    line = content[: content.find(b"\n") + 1]
+    version = line.removeprefix(MAGIC).strip()
+    if not line.startswith(MAGIC) or not version.isdigit():
+        raise ValueError("it is no checkpoint of sklcnn")
+    if int(version) > FORMAT:
+        raise ValueError("it was written by a newer version of sklcnn")
     if hashlib.sha256(content[:-N_DIGEST]).digest() != content[-N_DIGEST:]:
         raise ValueError("it is damaged")
-    start = len(MAGIC) + 8
-    end = start + int.from_bytes(content[len(MAGIC) : start], "big")
+    start = len(line) + 8
+    end = start + int.from_bytes(content[len(line) : start], "big")
     header = json.loads(content[start:end])
-    if header["facts"]["address"] != address:
+    if address is not None and header["facts"]["address"] != address:
         raise ValueError("it belongs to another training")
     tensors = {}
     for name, dtype, shape, strides, n_bytes in header["tensors"]:
@@ -114,43 +120,3 @@ def read_checkpoint(path, address):
         laid_out = torch.empty_strided(shape, strides, dtype=values.dtype)
         tensors[name] = laid_out.copy_(values)
     return Checkpoint(header["facts"], tensors, path)
-
-
-def take_tensors(net, watch):
-    """Take the numbers of a net, of its optimizer and of early stopping."""
-    tensors = {
-        f"network/{name}": value for name, value in net.module_.state_dict().items()
-    }
-    for number, state in net.optimizer_.state_dict()["state"].items():
-        for name, value in state.items():
-            if value is not None:
-                tensors[f"optimizer/{number}/{name}"] = value
-    if watch is not None and watch.weights is not None:
-        tensors |= {f"best/{name}": value for name, value in watch.weights.items()}
-    for name, value in tensors.items():
-        if not isinstance(value, torch.Tensor):
-            raise TypeError(
-                f"checkpoint_dir can keep tensors only: {name!r} of the state_dict is "
-                f"of type {type(value).__name__}. Use checkpoint_dir=None."
-            )
-        if any(
-            n > 1 and not s for n, s in zip(value.shape, value.stride(), strict=True)
-        ):
-            raise TypeError(
-                f"checkpoint_dir can't keep {name!r} of the state_dict, which was made "
-                "by expand(): its elements share memory. Use clone() after it."
-            )
-    return tensors
-
-
-def put_tensors(checkpoint, net, watch):
-    """Put the numbers back where they were taken."""
-    net.module_.load_state_dict(checkpoint.part("network"))
-    state = net.optimizer_.state_dict()
-    state["state"] = {}
-    for key, value in checkpoint.part("optimizer").items():
-        number, _, name = key.partition("/")
-        state["state"].setdefault(int(number), {})[name] = value
-    net.optimizer_.load_state_dict(state)
-    if watch is not None:
-        watch.weights = checkpoint.part("best") or None

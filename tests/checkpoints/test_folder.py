@@ -8,8 +8,8 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 
-from sklcnn.network import _checkpoint_folder
-from sklcnn.network._checkpoint_folder import Checkpoints
+from sklcnn.checkpoints import _folder
+from sklcnn.checkpoints._folder import Checkpoints
 from sklcnn.persistence import clear_checkpoints
 
 ADDRESS, OTHER = "a" * 64, "b" * 64
@@ -64,7 +64,7 @@ def test_end_replaces_what_was_at_work(tmp_path):
 
 def test_writing_takes_up_little_of_the_time(tmp_path, monkeypatch):
     """After a write there is a pause, of many times as long as it took."""
-    monkeypatch.setattr(_checkpoint_folder, "PAUSE", 5)
+    monkeypatch.setattr(_folder, "PAUSE", 5)
     checkpoints = Checkpoints(tmp_path, ADDRESS)
     asked = []
 

@@ -5,12 +5,15 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
+from torch import nn
 
 from sklcnn.augmentation import RandomFlip
+from sklcnn.checkpoints._address import address_of
 from sklcnn.images import AugmentedImages, ImageFiles
 from sklcnn.images._lazy import LazyImages
-from sklcnn.network._address import address_of
 from sklcnn.preprocessing import ImageFunction
+
+BODY = nn.Flatten()
 
 
 class Foreign:
@@ -35,7 +38,7 @@ def files(tmp_path):
 
 def address(images):
     """Hash a training on gray images, all of weight 1."""
-    return address_of({}, images, np.ones(images.shape[0]), (4, 4, 1))
+    return address_of({}, BODY, images, np.ones(images.shape[0]), (4, 4, 1))
 
 
 def test_files_are_told_by_name_size_and_dates(files):

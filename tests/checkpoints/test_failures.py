@@ -44,6 +44,7 @@ def test_damaged_checkpoint_is_told_and_trained_again(
     assert len(epochs) == 2
 
 
+@pytest.mark.filterwarnings("ignore:CNNClassifier ignores")
 def test_buffer_that_cannot_be_kept_is_an_error(tiny, noise, folder):
     """Elements that share memory can't be put back; the message names the buffer."""
 

@@ -1,19 +1,23 @@
 """Which trainings have a checkpoint in common, and which do not."""
 
+import os
 import threading
 
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_array_equal
 from PIL import Image
 from sklearn.base import clone
 from skorch.callbacks import Callback
 
+from sklcnn import CNNClassifier
 from sklcnn.augmentation import RandomRotation
 from sklcnn.images import ImageFiles
 from sklcnn.parallel import ShareBatches
 
 
+@pytest.mark.filterwarnings("ignore:CNNClassifier ignores")
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -147,18 +151,98 @@ def test_seed_must_be_given(tiny, noise, folder):
         tiny.fit(*noise)
 
 
-def test_network_that_hides_what_it_does_is_trained_without(tiny, noise, folder):
-    """A network with something in it that can't be described warns."""
-    lock = threading.Lock()
+def of_the_environment(n_channels, n_classes):
+    """Build a network of what the environment says when it is called."""
+    activation = getattr(torch.nn, os.environ["ACTIVATION"])
+    width = int(os.environ["WIDTH"])
+    return torch.nn.Sequential(
+        torch.nn.Flatten(),
+        torch.nn.Linear(64, width),
+        activation(),
+        torch.nn.Linear(width, n_classes),
+    )
+
+
+@pytest.mark.parametrize("change", [("ACTIVATION", "Tanh"), ("WIDTH", "6")])
+def test_network_is_told_by_what_was_built(noise, folder, epochs, monkeypatch, change):
+    """Whatever a function looks up, another network is another training."""
+    monkeypatch.setenv("ACTIVATION", "ReLU")
+    monkeypatch.setenv("WIDTH", "5")
+    model = CNNClassifier(
+        network=of_the_environment, max_epochs=2, random_state=0, checkpoint_dir=folder
+    )
+    first = clone(model).fit(*noise).predict_proba(noise[0])
+    clone(model).fit(*noise)
+    assert epochs == [0, 1]
+    monkeypatch.setenv(*change)
+
+    second = clone(model).fit(*noise).predict_proba(noise[0])
+
+    assert epochs == [0, 1, 0, 1]
+    assert not np.allclose(first, second)
+    unkept = clone(model).set_params(checkpoint_dir=None).fit(*noise)
+    assert_array_equal(second, unkept.predict_proba(noise[0]))
+
+
+class Scaled(torch.nn.Module):
+    """A network whose code looks something up when it is run."""
+
+    def __init__(self, n_channels, n_classes):
+        super().__init__()
+        self.layer = torch.nn.Linear(64 * n_channels, n_classes)
+
+    def forward(self, images):
+        """Compute logits."""
+        return self.layer(images.flatten(1)) * float(os.environ["SCALE"])
+
+
+def test_network_that_computes_something_else_is_trained(
+    noise, folder, epochs, monkeypatch
+):
+    """What neither layers nor source show, the outputs of the untrained one do."""
+    monkeypatch.setenv("SCALE", "1")
+    model = CNNClassifier(
+        network=Scaled, max_epochs=2, random_state=0, checkpoint_dir=folder
+    )
+    clone(model).fit(*noise)
+    monkeypatch.setenv("SCALE", "2")
+
+    with pytest.warns(UserWarning, match="computes something else than the one at"):
+        clone(model).fit(*noise)
+
+    assert epochs == [0, 1, 0, 1]
+
+
+def test_network_that_hides_what_it_does_is_trained_without(noise, folder):
+    """A layer that holds something without a fingerprint warns."""
 
     def network(n_channels, n_classes):
-        with lock:
-            return torch.nn.Sequential(
-                torch.nn.Flatten(), torch.nn.Linear(64, n_classes)
-            )
+        layers = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, n_classes))
+        layers.lock = threading.Lock()
+        return layers
 
-    tiny.set_params(checkpoint_dir=folder, network=network)
+    model = CNNClassifier(
+        network=network, max_epochs=1, random_state=0, checkpoint_dir=folder
+    )
 
     with pytest.warns(UserWarning, match="lock does not tell what it holds"):
-        tiny.fit(*noise)
+        model.fit(*noise)
     assert not folder.exists()
+
+
+def test_files_are_told_by_where_they_are(tiny, folder, epochs, tmp_path, monkeypatch):
+    """Equal names, sizes and dates in another folder are other files."""
+    for name, order in (("one", 1), ("other", -1)):
+        (tmp_path / name).mkdir()
+        for number in range(6):
+            pixels = np.full((8, 8), 40 * number, dtype=np.uint8)[:, ::order]
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+            os.utime(tmp_path / name / f"{number}.png", (0, 0))
+    tiny.set_params(checkpoint_dir=folder)
+
+    for name in ("one", "other", "one"):
+        monkeypatch.chdir(tmp_path / name)
+        paths = [f"{number}.png" for number in range(6)]
+        clone(tiny).fit(ImageFiles(paths, (8, 8)), [0, 1, 0, 1, 0, 1])
+
+    assert epochs == [0, 1, 0, 1]

@@ -1,4 +1,4 @@
-"""Folders of checkpoints: which to write, which to go on from, which to remove."""
+"""Folders of checkpoints: finding, writing and removing files."""
 
 import contextlib
 import errno
@@ -10,23 +10,31 @@ import warnings
 from datetime import timedelta
 from pathlib import Path
 
-from sklcnn.network._checkpoint import read_checkpoint, write_checkpoint
+import numpy as np
+
+from sklcnn.checkpoints._file import read_checkpoint, write_checkpoint
 
 NAME = re.compile(r"[0-9a-f]{64}-(running|\d+)\.checkpoint(\.[0-9a-f]+\.partial)?")
-"""What this module calls its files."""
+"""Names of the files."""
 
 PAUSE = 50
-"""How many times as long as a write took at least goes by until the next one."""
+"""Minimum pause between writes, as a multiple of the duration of the last write."""
 
 ABANDONED = 3600
-"""After how many seconds a partial file is nobody's work any more."""
+"""Age in seconds after which a partial file counts as abandoned."""
+
+MAX_SKEW = 86400
+"""Number of seconds by which clocks of machines may differ."""
+
+ROUNDING = 1e-5
+"""Largest difference of outputs, by their scale, that counts as rounding."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-"""The errors of a disk that is full, which must not end a search that is half done."""
+"""Errors of a full disk, which must not end a search that is half done."""
 
 
 class Checkpoints:
-    """The checkpoints of one training among those of others in a folder.
+    """Checkpoints of one training, in a folder that may hold those of others.
 
     A training at work keeps one file, `<address>-running`, which each write replaces at
     once; where it ends, the file is named after the number of its epochs. All that
@@ -42,10 +50,22 @@ class Checkpoints:
         The last epoch, where the address does not tell it: shorter trainings with this
         address are then beginnings of this one.
     only_finished : bool
-        Whether what is not finished can't be gone on with.
+        Whether a training that is not finished can't be resumed.
+    outputs : ndarray of shape (n, n_outputs), default=None
+        What the untrained network makes of some images. A checkpoint where they differ
+        is that of a network whose code reads something else than it did.
+
+    Attributes
+    ----------
+    found : Checkpoint or None
+        The one that leaves the least to train.
+    statistics : list or None
+        Pixel range, mean and standard deviation of the images; set by who knows them.
     """
 
-    def __init__(self, folder, address, *, last=None, only_finished=False):
+    def __init__(
+        self, folder, address, *, last=None, only_finished=False, outputs=None
+    ):
         if not os.fspath(folder):
             raise ValueError(
                 "checkpoint_dir expects a folder. Got an empty name: use '.' for the "
@@ -55,6 +75,7 @@ class Checkpoints:
         self.address = address
         self.last = last
         self.only_finished = only_finished
+        self.outputs = None if outputs is None else np.asarray(outputs).tolist()
         self.statistics = None
         self._due = -math.inf
         self._is_beside_longer = False
@@ -100,11 +121,12 @@ class Checkpoints:
         end = f"{facts['n_epochs']:06d}" if is_finished else "running"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_checkpoint(
-                self._path(end),
-                facts | {"address": self.address, "statistics": self.statistics},
-                tensors,
-            )
+            known = {
+                "address": self.address,
+                "statistics": self.statistics,
+                "outputs": self.outputs,
+            }
+            write_checkpoint(self._path(end), facts | known, tensors)
             if is_finished and not self._is_beside_longer:
                 self._path("running").unlink(missing_ok=True)
         except OSError as error:
@@ -119,12 +141,17 @@ class Checkpoints:
         now = time.monotonic()
         self._due = now + PAUSE * (now - start)
 
+    def reject(self, reason):
+        """Warn that the checkpoint that was found can't be used, and forget it."""
+        _warn_of(self.found.path, reason)
+        self.found = None
+
     def remove_partial_files(self):
         """Remove what killed processes left half-written, if it is old enough."""
         for entry in _entries(self.folder):
             if entry.name.startswith(self.address) and entry.name.endswith(".partial"):
                 with contextlib.suppress(OSError):
-                    if time.time() - entry.stat().st_mtime > ABANDONED:
+                    if _age(entry.stat()) > ABANDONED:
                         os.unlink(entry)
 
     def summary(self):
@@ -176,11 +203,10 @@ class Checkpoints:
         except FileNotFoundError:  # by another process, which has finished
             return None
         except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
-            warnings.warn(
-                f"The checkpoint {str(path)!r} can't be used: {error}. It is left "
-                "aside, and what it may have held is trained again.",
-                UserWarning,
-            )
+            _warn_of(path, error)
+            return None
+        if not _are_close(checkpoint.facts.get("outputs"), self.outputs):
+            _warn_of(path, "its network computes something else than the one at hand")
             return None
         n_epochs = checkpoint.facts["n_epochs"]
         if self.last is not None and n_epochs > self.last:
@@ -192,6 +218,25 @@ class Checkpoints:
         with contextlib.suppress(OSError):  # so that what is in use does not get old
             os.utime(path)
         return checkpoint
+
+
+def _are_close(kept, outputs):
+    """Compare what untrained networks make of some images, but for rounding."""
+    if outputs is None or kept is None:
+        return True
+    kept, outputs = np.asarray(kept), np.asarray(outputs)
+    if kept.shape != outputs.shape:
+        return False
+    scale = max(1.0, np.abs(outputs).max())
+    return np.allclose(kept, outputs, rtol=0, atol=ROUNDING * scale, equal_nan=True)
+
+
+def _warn_of(path, reason):
+    warnings.warn(
+        f"The checkpoint {str(path)!r} can't be used: {reason}. It is left aside, and "
+        "what it may have held is trained again.",
+        UserWarning,
+    )
 
 
 def clear_checkpoints(folder, older_than=None):
@@ -217,6 +262,8 @@ def clear_checkpoints(folder, older_than=None):
         If there is no such folder.
     TypeError
         If `older_than` is no timedelta.
+    ValueError
+        If `folder` is an empty name.
 
     See Also
     --------
@@ -231,6 +278,11 @@ def clear_checkpoints(folder, older_than=None):
     >>> clear_checkpoints(folder, older_than=timedelta(days=30))
     0
     """
+    if not os.fspath(folder):
+        raise ValueError(
+            "clear_checkpoints expects a folder. Got an empty name: use '.' for the "
+            "current folder."
+        )
     folder = Path(os.fsdecode(folder)).expanduser()
     if not folder.is_dir():
         raise NotADirectoryError(
@@ -246,14 +298,20 @@ def clear_checkpoints(folder, older_than=None):
     for entry in _entries(folder):
         with contextlib.suppress(FileNotFoundError):
             status = entry.stat()
-            if time.time() - status.st_mtime > age:
+            if _age(status) > age:
                 os.unlink(entry)
                 n_bytes += status.st_size
     return n_bytes
 
 
+def _age(status):
+    """Seconds since a file was written; infinite where its date lies ahead."""
+    age = time.time() - status.st_mtime
+    return math.inf if age < -MAX_SKEW else age
+
+
 def _entries(folder):
-    """List the files in a folder that are checkpoints, or partly, by name."""
+    """List the files in a folder that have names of checkpoints or partial ones."""
     try:
         with os.scandir(folder) as entries:
             return [
@@ -261,7 +319,14 @@ def _entries(folder):
                 for entry in entries
                 if NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
             ]
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        warnings.warn(
+            f"checkpoint_dir={str(folder)!r} can't be listed: {error}. Checkpoints in "
+            "it are not found.",
+            UserWarning,
+        )
         return []
 
 

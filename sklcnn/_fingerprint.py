@@ -1,11 +1,11 @@
-"""Values in words that are the same in every process, and differ where values do."""
+"""Process-independent fingerprints of Python values."""
 
-import builtins
-import dis
 import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+import inspect
+import linecache
 import pathlib
 import sys
 import types
@@ -19,7 +19,7 @@ PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
 NAMED_BY_TORCH = (torch.dtype, torch.device, torch.layout, torch.memory_format)
 
 BLOCK = 2**24
-"""How many bytes of an array are hashed at a time."""
+"""Number of bytes of an array that are hashed at a time."""
 
 SKIPPED = {
     "__abstractmethods__",
@@ -38,16 +38,15 @@ SKIPPED = {
     "__weakref__",
     "_abc_impl",
 }
-"""What of a class changes nothing that it does, or stands in its methods, too."""
+"""Attributes of a class that do not change what it does, or repeat its methods."""
 
 
-def describe(value):
-    """Describe a value by what it holds, and code by what it does.
+def fingerprint(value):
+    """Compute a fingerprint: equal for equal values, in any process.
 
     Functions and classes of installed packages are told by name and version. All others
-    are told by their compiled code, not their source, which may have been edited since;
-    and by all that they refer to: closures, defaults, globals, attributes of modules.
-    Nothing is left out: what can't be described is an error.
+    are told by their code and by the source of the file they are in. What such code
+    reads elsewhere, in other files or in the environment, does not show.
 
     Parameters
     ----------
@@ -57,19 +56,20 @@ def describe(value):
 
     Returns
     -------
-    description : tuple or plain value
+    fingerprint : tuple or plain value
         Of plain values only: its `repr` is the same in any process.
 
     Raises
     ------
     TypeError
-        If the value, or something in it, does not tell what it holds.
+        If the value, or something in it, does not tell what it holds, or if code has
+        no source.
     """
     try:
-        return _Description().of(value)
+        return _Fingerprint().of(value)
     except (RuntimeError, ValueError) as error:  # too deep, or not as it should be
         raise TypeError(
-            f"{type(value).__name__} can't be described: {error}"
+            f"{type(value).__name__} has no fingerprint: {error}"
         ) from error
 
 
@@ -86,7 +86,7 @@ def hash_array(array):
 
 
 def version_of(module):
-    """Tell the version of the installed package that a module is of, if it is of one.
+    """Version of the installed package that a module belongs to.
 
     Returns
     -------
@@ -117,8 +117,8 @@ def _installed_version(package):
         return str(getattr(module, "__version__", "unknown"))
 
 
-class _Description:
-    """The way through a value, which meets some things more than once."""
+class _Fingerprint:
+    """Walk through a value, which may meet some things more than once."""
 
     def __init__(self):
         self.within = []
@@ -126,7 +126,7 @@ class _Description:
         self.met = []  # kept alive, so that no other thing gets the same id
 
     def of(self, value):
-        """Describe a value, in whatever it stands."""
+        """Compute the fingerprint of a value, wherever it stands."""
         if isinstance(value, np.generic):  # other sums than with a plain number
             return "scalar", self.of(np.array(value))
         if type(value) in PLAIN:
@@ -166,7 +166,7 @@ def _describe_tensor(tensor, of):
 
 def _describe_set(items, of):
     # in an order that what was met before has no part in
-    return ("set", *map(of, sorted(items, key=lambda item: repr(describe(item)))))
+    return ("set", *map(of, sorted(items, key=lambda item: repr(fingerprint(item)))))
 
 
 def _describe_dict(items, of):
@@ -183,10 +183,19 @@ def _describe_class(kind, of):
     parts = [
         (name, of(part))
         for name, part in sorted(vars(kind).items())
-        if name not in SKIPPED and not isinstance(part, SLOTS)
+        if name not in SKIPPED
+        and not isinstance(part, SLOTS)
+        and not _is_generated(part, kind)
     ]
     bases = [of(base) for base in (type(kind), *kind.__bases__)]
     return "class", _name(kind), *bases, *parts
+
+
+def _is_generated(part, kind):
+    """Whether a method was made from the fields of a class, and has no source."""
+    has_fields = hasattr(kind, "__dataclass_fields__") or hasattr(kind, "_fields")
+    code = getattr(inspect.unwrap(part), "__code__", None) if has_fields else None
+    return code is not None and code.co_filename.startswith("<string")
 
 
 def _describe_function(function, of):
@@ -196,20 +205,9 @@ def _describe_function(function, of):
         cells = [cell.cell_contents for cell in function.__closure__ or ()]
     except ValueError as error:  # a function within itself, not yet bound
         raise TypeError(f"{_name(function)} is not complete") from error
-    attributes, names, bare = _names_in(function.__code__)
-    around = function.__globals__
-    used = [(name, around[name]) for name in names if name in around]
-    used += zip(function.__code__.co_freevars, cells, strict=True)
-    held = [
-        (name, _describe_part_of_module(part, attributes, of))
-        if isinstance(part, types.ModuleType) and name not in bare
-        else (name, of(part))
-        for name, part in used
-    ]
-    kept = (function.__defaults__, function.__kwdefaults__, vars(function))
-    unknown = [n for n in names if n not in around and not hasattr(builtins, n)]
-    code = _describe_code(function.__code__, of)
-    return "function", _name(function), code, *map(of, kept), *held, *unknown
+    kept = (function.__defaults__, function.__kwdefaults__, vars(function), cells)
+    code = function.__code__
+    return "function", _name(function), _describe_code(code, of), *map(of, kept)
 
 
 def _is_installed(thing, module):
@@ -222,22 +220,6 @@ def _is_installed(thing, module):
     return found is thing
 
 
-def _describe_part_of_module(module, names, of, within=()):
-    """Describe what code can mean by a module: what has a name that stands in it."""
-    version = version_of(module.__name__)
-    if version is not None or module in within:
-        return "module", module.__name__, version
-    within = (*within, module)
-    parts = [
-        (name, _describe_part_of_module(part, names, of, within))
-        if isinstance(part, types.ModuleType)
-        else (name, of(part))
-        for name, part in sorted(vars(module).items())
-        if name in names
-    ]
-    return "module", module.__name__, *parts
-
-
 def _describe_code(code, of):
     constants = tuple(
         _describe_code(constant, of)
@@ -247,55 +229,27 @@ def _describe_code(code, of):
     )
     names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
     arguments = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount
-    flags = code.co_flags, getattr(code, "co_exceptiontable", None)
-    return code.co_code, constants, *names, *arguments, *flags
+    source = _hash_source(code.co_filename, code.co_name)
+    return code.co_code, constants, *names, *arguments, code.co_flags, source
 
 
-def _names_in(code):
-    """List the names in a function and those within it.
-
-    Returns
-    -------
-    attributes : set of str
-        All names.
-    names : list of str
-        Those of globals.
-    bare : set of str
-        Those that stand for more than one of their attributes.
-    """
-    attributes, names, bare = set(code.co_names), set(), set()
-    instructions = list(dis.get_instructions(code))
-    for number, instruction in enumerate(instructions):
-        if "GLOBAL" in instruction.opname or instruction.opname == "LOAD_NAME":
-            names.add(instruction.argval)
-        if instruction.opname in LOADS:
-            following = instructions[number + 1].opname
-            if following not in ("LOAD_ATTR", "LOAD_METHOD"):
-                bare.add(instruction.argval)
-        if instruction.argval in HIDING and instruction.opname.startswith("LOAD_"):
-            raise TypeError(f"{code.co_name} uses {instruction.argval}")
-        if instruction.opname == "IMPORT_NAME":
-            is_relative = instructions[number - 2].argval != 0
-            if is_relative or version_of(instruction.argval) is None:
-                raise TypeError(
-                    f"{code.co_name} imports {instruction.argval!r} when it is called"
-                )
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            inner = _names_in(constant)
-            attributes, bare = attributes | inner[0], bare | inner[2]
-            names = names.union(inner[1])
-    return attributes, sorted(names), bare
+def _hash_source(path, name):
+    """Hash the source of the file, or of the cell of a notebook, that code is in."""
+    lines = linecache.getlines(path)
+    if not lines:
+        raise TypeError(f"the source of {name} is not there")
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _describe_module(module, of):
-    if version_of(module.__name__) is None:
-        raise TypeError(f"module {module.__name__} does not tell what is used of it")
-    return _describe_part_of_module(module, (), of)
+    version = version_of(module.__name__)
+    if version is not None:
+        return "module", module.__name__, version
+    return "module", _hash_source(str(module.__file__), module.__name__)
 
 
 def _describe_object(value, of):
-    """Describe an object as it is pickled: by all that it holds, learnt or given."""
+    """Describe an object by what its pickle would hold."""
     message = f"{type(value).__name__} does not tell what it holds"
     if isinstance(value, (set, frozenset)):  # in an order that changes
         raise TypeError(message)
@@ -332,15 +286,9 @@ def _by(kind, *names):
 
 
 CODE = (type, types.FunctionType)
-"""What is the same thing wherever it stands, and described where it is met first."""
+"""Kinds of values that are described once, where they are met first."""
 
 SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)
-
-LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF")
-"""Instructions that are followed by others if an attribute is all that is wanted."""
-
-HIDING = {"__import__", "eval", "exec", "globals", "import_module"}
-"""Names of what gives code things that its names don't tell."""
 
 CACHED = type(functools.cache(len))
 
@@ -370,11 +318,11 @@ KINDS = {
     staticmethod: _by("staticmethod", "__func__"),
     property: _by("property", "fget", "fset", "fdel"),
 }
-"""How values of a type are described; of subclasses, nothing is known."""
+"""From exact types to what describes their values."""
 
 
 def _kind_of_others(value):
-    """Tell how a value is described whose type stands in no list."""
+    """Find what describes a value of a type that is not in `KINDS`."""
     if isinstance(value, type):
         return _describe_class
     if isinstance(value, pathlib.PurePath):

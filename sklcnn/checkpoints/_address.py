@@ -1,4 +1,4 @@
-"""The address of a training: a hash of all that its result depends on."""
+"""Address of a training: a hash of all that its result depends on."""
 
 import functools
 import hashlib
@@ -14,25 +14,30 @@ import sklearn
 import skorch
 import torch
 
-from sklcnn._description import describe, hash_array
+from sklcnn._fingerprint import fingerprint, hash_array, version_of
 from sklcnn.images import AugmentedImages, ImageFiles
 from sklcnn.images._mapped import MappedImages
 from sklcnn.network._batches import read_ahead
 
 PIXELS_HASHED = 2**22
-"""How many pixels of lazy images are read at a time to be hashed."""
+"""Number of pixels of lazy images that are read at a time to be hashed."""
+
+N_TRIED = 8
+"""Number of images that show what functions of the user do."""
 
 
-def address_of(facts, images, weights, image_shape):
+def address_of(facts, body, images, weights, image_shape):
     """Hash what the result of a training depends on.
 
     Parameters
     ----------
     facts : dict
-        Parameters, labels, the seed: what `describe` takes.
+        Parameters, labels, the seed: what `fingerprint` takes.
+    body : nn.Module
+        The network as it was built, with its initial weights.
     images : ndarray, lazy images or AugmentedImages of shape (n_samples, ...)
         The images. Arrays are hashed, as they may have changed since they were last
-        seen; files are told by name, size and dates.
+        seen; files are told by path, size and dates.
     weights : ndarray of shape (n_samples,)
         Weights of the images. Lazy ones of weight 0 are not read.
     image_shape : tuple of three ints
@@ -46,11 +51,12 @@ def address_of(facts, images, weights, image_shape):
     Raises
     ------
     TypeError
-        If something can't be described.
+        If something has no fingerprint.
     """
     rows = np.flatnonzero(weights)
     known = [
-        describe(facts),
+        fingerprint(facts),
+        describe_module(body),
         _describe_images(images, rows, image_shape),
         hash_array(weights),
         image_shape,
@@ -60,8 +66,54 @@ def address_of(facts, images, weights, image_shape):
     return hashlib.sha256(repr(known).encode()).hexdigest()
 
 
+def describe_module(module):
+    """Describe a network by its layers, their attributes, their code and its weights.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network.
+
+    Returns
+    -------
+    description : list
+        Its `repr` is the same in any process.
+
+    Raises
+    ------
+    TypeError
+        If an attribute has no fingerprint, or a class of the user has no source.
+    """
+    layers = [
+        (
+            path,
+            fingerprint(type(layer)),
+            fingerprint(
+                {
+                    name: value
+                    for name, value in sorted(vars(layer).items())
+                    if name not in INTERNALS and not (name in EMPTY and not value)
+                }
+            ),
+        )
+        for path, layer in module.named_modules()
+    ]
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    shared = [name for name, _ in module.named_parameters(remove_duplicate=False)]
+    return [layers, shared, [(name, fingerprint(t)) for name, t in tensors.items()]]
+
+
+_BLANK = vars(torch.nn.Module())
+
+INTERNALS = {"_parameters", "_buffers", "_modules", "training"}
+"""Attributes of layers that are described elsewhere."""
+
+EMPTY = set(_BLANK) - INTERNALS
+"""Attributes that every layer has, among them hooks: described where there are any."""
+
+
 def describe_device(device):
-    """Describe the hardware as far as sums are rounded otherwise on another one."""
+    """Describe the hardware by what decides how sums are rounded."""
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name(device), torch.get_float32_matmul_precision()
     return torch.backends.cpu.get_cpu_capability(), torch.get_float32_matmul_precision()
@@ -69,7 +121,7 @@ def describe_device(device):
 
 @functools.cache
 def _environment():
-    """Describe the packages; this one by its sources, which change between releases."""
+    """List versions of packages, and hash the sources of this one."""
     sources = sorted(Path(__file__).parents[1].rglob("*.py"))
     sha = hashlib.sha256()
     for source in sources:
@@ -85,20 +137,37 @@ def _describe_images(images, rows, image_shape):
         return hash_array(images)
     if isinstance(images, AugmentedImages):
         inner = _describe_images(images.images, rows, image_shape)
-        kind = describe(type(images))
-        return inner, kind, describe(images.steps), hash_array(images.rows)
+        steps = fingerprint(images.steps)
+        kind = fingerprint(type(images))
+        return inner, kind, steps, hash_array(images.rows), _try_steps(images, rows)
     if type(images) is ImageFiles:
         made_by = images.size, images.mode, images.dtype.str, images.aspect
         files = repr([_describe_file(path) for path in images.paths])
         return made_by, hashlib.sha256(files.encode()).hexdigest()
     if type(images) is MappedImages:
         try:
-            function = describe(images.function)
+            function = fingerprint(images.function)
         except TypeError:
             return _hash_pixels(images, rows, image_shape)
         inner = images.images
-        return function, _describe_images(inner, rows, tuple(inner.shape[1:]))
+        tried = _hash_pixels(images, _some(rows), image_shape)
+        return function, _describe_images(inner, rows, tuple(inner.shape[1:])), tried
     return _hash_pixels(images, rows, image_shape)
+
+
+def _some(rows):
+    """Select a few evenly spaced rows."""
+    return rows[np.linspace(0, len(rows) - 1, min(N_TRIED, len(rows))).astype(int)]
+
+
+def _try_steps(images, rows):
+    """Hash a few draws, where a random step is not of an installed package.
+
+    What its source does not show, as a value that it looks up, shows in them.
+    """
+    if all(version_of(type(step).__module__) for step in images.steps):
+        return None
+    return hash_array(np.asarray(images[_some(rows)].draw(epoch=0, seed=0)))
 
 
 def _hash_pixels(images, rows, image_shape):
@@ -112,6 +181,7 @@ def _hash_pixels(images, rows, image_shape):
 
 def _describe_file(path):
     """Tell one version of a file from the next, also where a copy keeps its date."""
+    path = os.path.realpath(path)
     try:
         status = os.stat(path)
     except OSError:

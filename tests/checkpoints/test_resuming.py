@@ -48,15 +48,15 @@ def test_parts_of_batches_stay_small(
     tiny, noise, folder, epochs, monkeypatch, assert_equal_models
 ):
     """What a GPU had no room for is not tried again after a kill."""
-    rows, loss_of = [], Net.loss_of
+    rows, compute = [], Net.compute_losses
 
     def limited(net, batch):
         rows.append(len(batch[1]))
         if rows[-1] > 8:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return loss_of(net, batch)
+        return compute(net, batch)
 
-    monkeypatch.setattr(Net, "loss_of", limited)
+    monkeypatch.setattr(Net, "compute_losses", limited)
     with pytest.warns(UserWarning, match="ran out of memory"):
         expected = clone(tiny).fit(*noise)
     tiny.set_params(checkpoint_dir=folder)

@@ -1,0 +1,163 @@
+"""Looking up the checkpoints of a training, resuming from them, and saving to them."""
+
+import warnings
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from sklcnn.checkpoints._address import address_of, describe_device
+from sklcnn.checkpoints._folder import Checkpoints
+from sklcnn.checkpoints._state import restore, state_of
+from sklcnn.network._contract import check_network
+from sklcnn.network._hardware import count_threads
+from sklcnn.network._net import without_name
+
+LEFT_OUT = {
+    "batch_norm",
+    "checkpoint_dir",
+    "class_weight",
+    "conv_channels",
+    "device",
+    "hidden_units",
+    "image_shape",
+    "kernel_size",
+    "n_jobs",
+    "network",
+    "pool_size",
+    "precision",
+    "random_state",
+    "verbose",
+    "warm_start",
+}
+"""Parameters left out of the address: they do not affect the result, or a resolved
+value stands for them. The network is described as it was built."""
+
+
+def find_checkpoints(parameters, data, network, *, classes, seed):
+    """Look up what has been trained already of a training.
+
+    Parameters
+    ----------
+    parameters : dict
+        Parameters of the estimator.
+    data : TrainingData
+        Images, targets and weights.
+    network : FittedNetwork
+        The network as it was built, with its initial weights.
+    classes : ndarray of shape (n_classes,)
+        Class labels.
+    seed : int
+        Seed of the training.
+
+    Returns
+    -------
+    checkpoints : Checkpoints or None
+        None where no folder is to be used, or none can be.
+    """
+    if parameters["checkpoint_dir"] is None:
+        return None
+    callbacks = map(without_name, parameters["callbacks"] or ())
+    if any(getattr(callback, "is_shared", False) for callback in callbacks):
+        warnings.warn(
+            "checkpoint_dir is not used where processes share a training: one of them "
+            "may find what another does not.",
+            UserWarning,
+        )
+        return None
+    if parameters["random_state"] is None:
+        warnings.warn(
+            "checkpoint_dir is of no use without random_state, as each fit draws "
+            "another seed. Set random_state to an int.",
+            UserWarning,
+        )
+    known = {
+        name: _as_plain(value)
+        for name, value in parameters.items()
+        if name not in LEFT_OUT
+    }
+    last = int(known.pop("max_epochs")) if _extends_shorter(parameters) else None
+    facts = {
+        "parameters": known,
+        "seed": seed,
+        "classes": classes,
+        "targets": data.targets,
+        "device": describe_device(network.device),
+        "n_threads": count_threads(parameters["n_jobs"]),
+        "formats": (network.dtype, network.bfloat16),
+    }
+    shape = network.spec.image_shape
+    try:
+        address = address_of(
+            facts,
+            network.module.body,
+            data.images,
+            data.weights,
+            shape,
+        )
+    except TypeError as error:
+        warnings.warn(
+            f"checkpoint_dir is not used, as {error}: network, callbacks and random "
+            "steps must be told from others in any process.",
+            UserWarning,
+        )
+        return None
+    checkpoints = Checkpoints(
+        parameters["checkpoint_dir"],
+        address,
+        last=last,
+        only_finished=bool(parameters["callbacks"]),
+        outputs=check_network(network.module.body, shape, network.spec.n_outputs)[0],
+    )
+    if parameters["verbose"]:
+        tqdm.write(checkpoints.summary())
+    return checkpoints
+
+
+def resume(training, checkpoints):
+    """Restore a training from a checkpoint, if there is one that fits its network."""
+    if checkpoints is None:
+        return
+    checkpoints.remove_partial_files()
+    if checkpoints.found is None:
+        return
+    try:
+        restore(training, checkpoints.found)
+    except (KeyError, TypeError, ValueError) as error:
+        checkpoints.reject(error)
+
+
+def saver(checkpoints):
+    """Make the function that `train` is given to save to checkpoints.
+
+    The first call writes in any case, so that a folder that can't be written to is an
+    error before anything is trained.
+    """
+
+    def save(training, at_end=False):
+        checkpoints.save(
+            lambda: state_of(training),
+            at_end=at_end,
+            is_finished=at_end and training.is_finished,
+            must=not save.has_begun,
+        )
+        save.has_begun = True
+
+    save.has_begun = False
+    return save
+
+
+def _extends_shorter(parameters):
+    """Whether an epoch does not depend on how many there are."""
+    return (
+        parameters["lr_schedule"] == "constant"
+        and parameters["weight_decay"] != "auto"
+        and parameters["max_epochs"] != "auto"
+        and not parameters["callbacks"]
+    )
+
+
+def _as_plain(value):
+    """Convert numbers of numpy and lists to what means the same in Python."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return tuple(map(_as_plain, value)) if type(value) is list else value

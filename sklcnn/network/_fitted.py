@@ -1,0 +1,404 @@
+"""A network that was trained, and all that its outputs depend on: `FittedNetwork`."""
+
+import contextlib
+import hashlib
+import itertools
+import math
+import warnings
+
+import numpy as np
+import torch
+
+from sklcnn._validation import warn_if_out_of_range
+from sklcnn.network._batches import padded_batches
+from sklcnn.network._hardware import resolve_device, seeded, torch_threads
+from sklcnn.network._lock import ReadWriteLock
+from sklcnn.network._memory import explained_memory_error
+from sklcnn.network._modules import ImageNetwork, Standardize
+from sklcnn.network._spec import NetworkSpec, try_network
+from sklcnn.network._statistics import pixel_extremes
+
+FORMAT = 1
+"""Version of the saved state."""
+
+PIXELS_PREDICTED = {"cpu": 2**17}
+"""Target number of pixels, over all channels, in a batch of predictions."""
+
+MAX_PREDICTED = {"cpu": 512}
+"""Largest number of images in a batch of predictions."""
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+class FittedNetwork:
+    """Network with its weights, the range of its training pixels and number formats.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        Description of the structure.
+    module : ImageNetwork
+        The network. Nothing else owns it.
+    pixel_range : tuple of two floats
+        Smallest and largest training pixel, after `pixel_scale`.
+    device : str
+        Device on which it computes.
+    dtype : torch.dtype, default=torch.float32
+        Dtype of weights and outputs.
+    bfloat16 : tuple of two bool, default=(False, False)
+        Whether to train and whether to predict in bfloat16.
+    device_asked_for : str, default="auto"
+        Device to look for where the network is loaded.
+    """
+
+    def __init__(
+        self,
+        spec,
+        module,
+        pixel_range,
+        device,
+        *,
+        dtype=torch.float32,
+        bfloat16=(False, False),
+        device_asked_for="auto",
+    ):
+        self.spec = spec
+        self.module = module
+        self.pixel_range = pixel_range
+        self.device = device
+        self.dtype = dtype
+        self.bfloat16 = tuple(bfloat16)
+        self.device_asked_for = device_asked_for
+        self.lock = ReadWriteLock()
+
+    def move(self, device, *, dtype, bfloat16, device_asked_for="auto"):
+        """Move the network to a device and to other number formats, in place."""
+        self.module.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+        self.device, self.dtype, self.bfloat16 = device, dtype, tuple(bfloat16)
+        self.device_asked_for = device_asked_for
+        return self
+
+    def set_statistics(self, pixel_range, mean, std):
+        """Set range, mean and standard deviation of the training pixels.
+
+        Parameters
+        ----------
+        pixel_range : pair of floats
+            Smallest and largest pixel, after `pixel_scale`.
+        mean, std : array-like of shape (n_channels,)
+            Of each channel, after `pixel_scale`.
+        """
+        self.pixel_range = tuple(pixel_range)
+        layer = Standardize(np.array(mean), np.array(std))
+        self.module.standardize = layer.to(device=self.device, dtype=self.dtype)
+
+    def number_format(self, *, training):
+        """Context in which the network computes in its number format."""
+        return torch.autocast(
+            torch.device(self.device).type,
+            dtype=torch.bfloat16,
+            enabled=self.bfloat16[0 if training else 1],
+        )
+
+    @property
+    def n_features(self):
+        """Number of features of an embedding, found by one run."""
+        blank = np.zeros((1, *self.spec.image_shape), dtype=np.float32)
+        return self.embeddings(blank, pixel_range=None).shape[1]
+
+    def logits(self, images, **options):
+        """Compute the outputs of images, as `run` does."""
+        return self.run(images, ImageNetwork.__call__, **options)
+
+    def embeddings(self, images, **options):
+        """Compute what enters the heads, as `run` does."""
+        return self.run(images, ImageNetwork.embed, **options)
+
+    def run(self, images, function, *, grad=False, **options):
+        """Apply a function of the network to images, in batches of one fixed size.
+
+        What is computed for an image does not depend on the others. Several threads
+        may run at a time. While the network is being trained, other threads wait for
+        the end of the epoch.
+
+        Parameters
+        ----------
+        images : ndarray or lazy images of shape (n_samples, ...)
+            The images, of the shape that the description has.
+        function : callable
+            Takes the network and a batch, as a tensor of shape (n, height, width,
+            n_channels) of the images' dtype on the device; returns a tensor of shape
+            (n, ...).
+        grad : bool, default=False
+            Whether gradients can be computed within `function`.
+        **options : dict
+            `n_jobs`, the number of CPU threads, as in `CNNClassifier`; `name`, that of
+            the estimator in warnings; `pixel_range`, the range beyond which to warn,
+            None for never.
+
+        Returns
+        -------
+        outputs : ndarray of shape (n_samples, ...)
+            In the dtype of the network.
+        """
+        outputs, start = None, 0
+        for batch in self.iterate(images, function, grad=grad, **options):
+            if outputs is None:  # at once, so that no outputs are held twice
+                shape = (images.shape[0], *batch.shape[1:])
+                outputs = np.empty(shape, dtype=batch.numpy().dtype)
+            outputs[start : start + len(batch)] = batch.numpy()
+            start += len(batch)
+        return outputs
+
+    def iterate(self, images, function, *, grad=False, n_jobs=None, **options):
+        """Apply a function as `run` does, and yield the outputs of each batch.
+
+        Yields
+        ------
+        outputs : tensor of shape (n, ...)
+            On the CPU, in the dtype of the network.
+        """
+        name = options.get("name", "The network")
+        known_range = options.get("pixel_range", self.pixel_range)
+        size = self._prediction_batch_size()
+        batches = padded_batches(
+            images, size, image_shape=self.spec.image_shape, device=self.device
+        )
+        first, n_first = next(batches)
+        if known_range is not None:
+            # of images that are read by batches, those that are there tell the range
+            is_array = isinstance(images, np.ndarray)
+            seen = images if is_array else first[:n_first].cpu().numpy()
+            warn_if_out_of_range(pixel_extremes(seen), known_range, name=name)
+        with self.lock.reading():
+            for batch, n_rows in itertools.chain([(first, n_first)], batches):
+                with (
+                    self._evaluating(),
+                    torch_threads(n_jobs),
+                    torch.enable_grad() if grad else torch.inference_mode(),
+                    self.number_format(training=False),
+                    explained_memory_error(
+                        f"predicting on batches of {size} images. Use"
+                    ),
+                ):
+                    outputs = function(self.module, batch)[:n_rows].detach()
+                    outputs = outputs.to("cpu", self.dtype)
+                yield outputs
+
+    def _evaluating(self):
+        """Context of evaluation, in which the network is but for its training."""
+        if self.lock.is_writing():
+            return evaluating(self.module)
+        self.module.eval()
+        return contextlib.nullcontext()
+
+    def _prediction_batch_size(self):
+        """Size that depends on the shape of an image alone: see `padded_batches`."""
+        kind = torch.device(self.device).type
+        target = PIXELS_PREDICTED.get(kind, 2**22) / math.prod(self.spec.image_shape)
+        largest = MAX_PREDICTED.get(kind, 4096)
+        return int(np.clip(2 ** round(math.log2(target)), 16, largest))
+
+    def draw_weights(self, seed):
+        """Draw initial weights anew, and leave pixel statistics as they are."""
+        fresh = build_module(self.spec, seed, self.device)[1].body
+        self.module.body.load_state_dict(fresh.state_dict())
+
+    def state(self, sealed=None):
+        """Give everything as plain values and numpy arrays, with a digest.
+
+        Parameters
+        ----------
+        sealed : dict, default=None
+            Further plain values that the digest is to cover.
+
+        Returns
+        -------
+        state : dict
+        """
+        weights = {
+            name: tensor.detach().cpu().numpy()
+            for name, tensor in self.module.state_dict().items()
+        }
+        state = {
+            "format": FORMAT,
+            "spec": self.spec.as_dict(),
+            "pixel_range": [float(end) for end in self.pixel_range],
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "bfloat16": [bool(value) for value in self.bfloat16],
+            "device": self.device_asked_for,
+            "weights": weights,
+        }
+        return state | {"digest": _digest(state, sealed)}
+
+    @classmethod
+    def from_state(cls, state, sealed=None, *, name):
+        """Make a fitted network of what `state` gave.
+
+        No optimizer and no callback is made, and nothing else is asked.
+
+        Parameters
+        ----------
+        state : dict
+            The state.
+        sealed : dict, default=None
+            The further values that the digest covers.
+        name : str
+            Name of the estimator, for messages.
+
+        Returns
+        -------
+        network : FittedNetwork
+
+        Raises
+        ------
+        ValueError
+            If the state is damaged, or newer than this version of sklcnn.
+        """
+        try:
+            _check_format(state)
+            spec = NetworkSpec.from_dict(state["spec"])
+            weights = state["weights"]
+            if spec.kind == "convnet":  # a file can't ask for more than its own weights
+                _check_weights(weights, spec.build_structure())
+            with seeded(0, "cpu"):
+                module = spec.build()
+                if spec.kind == "callable":
+                    try_network(spec, module)  # lazy layers learn their shapes
+                    _check_weights(weights, module)
+            if _digest(state, sealed) != state["digest"]:
+                raise ValueError(
+                    "its weights, or what belongs to them, are not those that were "
+                    "saved. Restore the file from a copy, or train again"
+                )
+            module.to(dtype=DTYPES[state["dtype"]])
+            module.load_state_dict(
+                {key: torch.tensor(array) for key, array in weights.items()}
+            )
+            low, high = map(float, state["pixel_range"])
+            device = _find_device(state["device"], name)
+            network = cls(spec, module.eval(), (low, high), device)
+            return network.move(
+                device,
+                dtype=DTYPES[state["dtype"]],
+                bfloat16=state["bfloat16"],
+                device_asked_for=state["device"],
+            )
+        except NewerFormatError as error:
+            raise ValueError(f"The saved {name} {error}") from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            known = isinstance(error, ValueError)
+            problem = error if known else f"{type(error).__name__}: {error}"
+            raise ValueError(f"The saved {name} is damaged: {problem}.") from error
+
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "lock"}
+
+    def __setstate__(self, state):
+        vars(self).update(state, lock=ReadWriteLock())
+
+
+class NewerFormatError(ValueError):
+    """Saved state of a format that only a newer version knows."""
+
+
+def build_module(spec, seed, device):
+    """Build a network with initial weights; try it where another function builds it.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        Description of the network.
+    seed : int
+        Seed of the weights.
+    device : str
+        Device whose generator is seeded, beside that of the CPU.
+
+    Returns
+    -------
+    spec : NetworkSpec
+        With the heads that were found.
+    module : ImageNetwork
+        The network, on the CPU or where the function put it.
+    """
+    with seeded(seed, device):
+        module = spec.build()
+        if spec.kind == "callable":
+            spec = try_network(spec, module)
+    return spec, module
+
+
+@contextlib.contextmanager
+def evaluating(module):
+    """Set a module to evaluation, and restore the layers that were in training."""
+    in_training = [layer for layer in module.modules() if layer.training]
+    for layer in in_training:
+        layer.training = False
+    try:
+        yield
+    finally:
+        for layer in in_training:
+            layer.training = True
+
+
+def _check_format(state):
+    if not isinstance(state, dict):
+        raise ValueError("it lacks its network")
+    version = state.get("format", FORMAT)
+    if not isinstance(version, int) or version < 1:
+        raise ValueError(f"it has the format {version!r}")
+    if version > FORMAT:
+        raise NewerFormatError(
+            f"was written by a newer version of sklcnn, in format {version}; this one "
+            f"knows formats up to {FORMAT}. Update sklcnn to load it."
+        )
+
+
+def _check_weights(weights, structure):
+    """Check saved weights against those that a structure needs."""
+    expected = structure.state_dict()
+    if not isinstance(weights, dict) or weights.keys() != expected.keys():
+        raise ValueError("it lacks weights of its layers")
+    for key, tensor in expected.items():
+        if not isinstance(weights[key], np.ndarray):
+            raise ValueError(f"its weights {key!r} are no array")
+        if weights[key].shape != tuple(tensor.shape):
+            raise ValueError(
+                f"its weights {key!r} have shape {weights[key].shape}, its layers need "
+                f"{tuple(tensor.shape)}"
+            )
+
+
+def _digest(state, sealed):
+    """Compute a digest of weights and all other values."""
+    facts = {key: state[key] for key in state if key not in ("weights", "digest")}
+    sha = hashlib.sha256(repr(_as_plain([facts, sealed or {}])).encode())
+    for name, array in sorted(state["weights"].items()):
+        sha.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        sha.update(np.ascontiguousarray(array).data)
+    return sha.hexdigest()
+
+
+def _as_plain(value):
+    """Convert a value to one whose `repr` is the same in any process."""
+    if isinstance(value, dict):
+        return sorted((str(key), _as_plain(item)) for key, item in value.items())
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, _as_plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_as_plain(item) for item in value]
+    if callable(value):
+        return getattr(value, "__qualname__", type(value).__qualname__)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _find_device(device, name):
+    try:
+        return resolve_device(device, name=name)
+    except ValueError:
+        warnings.warn(
+            f"This {name} was made for device={device!r}, which is not here: it runs "
+            "on the CPU instead.",
+            UserWarning,
+        )
+        return "cpu"

@@ -1,0 +1,126 @@
+"""Optimizers, parameter groups, learning rate schedules and early stopping."""
+
+import copy
+import math
+
+import numpy as np
+import torch
+
+OPTIMIZERS = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
+
+
+def group_parameters(network, learning_rate_factors=None, decay_factors=None):
+    """Group the parameters of a network by what an optimizer may treat differently.
+
+    Parameters
+    ----------
+    network : ImageNetwork
+        The network.
+    learning_rate_factors, decay_factors : dict of {str: float}, default=None
+        Factors of the learning rate and of the weight decay, by name of the group;
+        1 where there is none.
+
+    Returns
+    -------
+    groups : list of dict
+        For an optimizer of torch, each with `params`, `name`, `lr_factor` and
+        `decay_factor`: "head" and "body" hold weights, "normalization" holds what has
+        one value per channel or unit, that is biases and the scales and shifts of
+        normalization. Empty groups are left out.
+    """
+    heads = tuple(f"body.{path}." for path in network.heads)
+    groups = {"body": [], "head": [], "normalization": []}
+    for name, parameter in network.named_parameters():
+        kind = "head" if heads and name.startswith(heads) else "body"
+        groups["normalization" if parameter.ndim <= 1 else kind].append(parameter)
+    return [
+        {
+            "params": parameters,
+            "name": name,
+            "lr_factor": (learning_rate_factors or {}).get(name, 1.0),
+            "decay_factor": (decay_factors or {}).get(name, 1.0),
+        }
+        for name, parameters in groups.items()
+        if parameters
+    ]
+
+
+def set_learning_rate(optimizer, learning_rate):
+    """Set the learning rate of every group, by its factor."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate * group.get("lr_factor", 1.0)
+
+
+def set_weight_decay(optimizer, weight_decay):
+    """Set the weight decay of every group, by its factor."""
+    for group in optimizer.param_groups:
+        group["weight_decay"] = weight_decay * group.get("decay_factor", 1.0)
+
+
+class EarlyStopping:
+    """Validation loss over the epochs, and the weights of the epoch with the smallest.
+
+    Parameters
+    ----------
+    patience : int
+        Number of epochs without improvement after which to stop.
+    tol : float
+        By how much the loss must fall to count as an improvement.
+    """
+
+    def __init__(self, patience, tol):
+        self.patience = patience
+        self.tol = tol
+        self.n_epochs = 0
+        self.best_loss = self.loss_to_beat = math.inf
+        self.best_epoch = self.last_improvement = 0
+        self.weights = None
+
+    def counters(self):
+        """Give all but the weights, as plain values."""
+        return {name: value for name, value in vars(self).items() if name != "weights"}
+
+    def update(self, loss, module):
+        """Take in the loss of an epoch; tell whether to stop."""
+        if loss < self.best_loss:
+            self.best_loss, self.best_epoch = loss, self.n_epochs
+            self.weights = copy.deepcopy(module.state_dict())
+        if loss < self.loss_to_beat - self.tol:
+            self.loss_to_beat, self.last_improvement = loss, self.n_epochs
+        self.n_epochs += 1
+        return self.n_epochs - self.last_improvement > self.patience
+
+
+def one_cycle(progress):
+    """Rise to the peak in the first 30 % of the steps, then fall to near zero.
+
+    Both along half a cosine, as in [1]_.
+
+    References
+    ----------
+    .. [1] L. N. Smith and N. Topin, "Super-convergence: very fast training of neural
+       networks using large learning rates", 2018.
+    """
+    if progress < 0.3:
+        return cosine_between(1 / 25, 1, progress / 0.3)
+    return cosine_between(1, 1e-4, (progress - 0.3) / 0.7)
+
+
+def cosine_between(start, end, progress):
+    """Go from start to end along half a cosine."""
+    return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2
+
+
+LR_SCHEDULES = {
+    "onecycle": one_cycle,
+    "cosine": lambda progress: cosine_between(1, 0, progress),
+    "constant": lambda progress: 1.0,
+}
+"""From the share of steps already taken to the share of the peak learning rate."""
+
+
+def plan_learning_rates(schedule, peak, n_epochs, n_steps):
+    """Plan the learning rates of all steps, of shape (n_epochs, n_steps)."""
+    progress = np.arange(n_epochs * n_steps) / (n_epochs * n_steps)
+    rates = [peak * LR_SCHEDULES[schedule](share) for share in progress]
+    return np.reshape(rates, (n_epochs, n_steps))

@@ -1,0 +1,277 @@
+"""The training loop."""
+
+import contextlib
+import copy
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from sklcnn.network._batches import Batches, RowsDataset, TrainingBatches
+from sklcnn.network._hardware import seeded, torch_threads
+from sklcnn.network._memory import explained_memory_error, kept_memory
+from sklcnn.network._modules import DRAWS_NOTHING
+from sklcnn.network._optimization import (
+    EarlyStopping,
+    set_learning_rate,
+    set_weight_decay,
+)
+
+N_CHECKED = 4
+"""Number of images whose outputs are checked after each epoch."""
+
+
+@dataclass
+class Training:
+    """A training of a net: what it is given, and how far it has come.
+
+    Parameters
+    ----------
+    net : Net
+        The skorch net whose network is trained.
+    batches : TrainingBatches
+        Rows to train on.
+    valid : Batches or None
+        Rows to validate on.
+    learning_rates : ndarray of shape (n_epochs, n_steps)
+        Learning rate of every step.
+    weight_decay : float
+        Weight decay of all steps.
+    stopping : EarlyStopping or None
+        What the validation loss decides.
+    is_stopped : bool
+        Whether nothing is left to train, before the last epoch or at it.
+    """
+
+    net: object
+    batches: TrainingBatches
+    valid: Batches | None
+    learning_rates: np.ndarray
+    weight_decay: float
+    stopping: EarlyStopping | None = None
+    is_stopped: bool = False
+
+    def __post_init__(self):
+        self.first_epoch = len(self.net.history)
+
+    @property
+    def n_done(self):
+        """Number of epochs done in this training."""
+        return len(self.net.history) - self.first_epoch
+
+    @property
+    def n_epochs(self):
+        """Number of epochs of this training, where it is not stopped before."""
+        return len(self.learning_rates)
+
+    @property
+    def is_finished(self):
+        """Whether nothing is left to train."""
+        return self.is_stopped or self.n_done >= self.n_epochs
+
+
+def train(
+    training,
+    *,
+    save=lambda training, at_end=False: None,
+    begin_epoch=lambda: None,
+    end_epoch=lambda epoch: False,
+    n_jobs=None,
+    progress=False,
+):
+    """Train a network, epoch by epoch, and keep the weights of the best one.
+
+    Where an epoch fails or is interrupted, the network, the optimizer and the history
+    are left as they were after the last one that ended.
+
+    Parameters
+    ----------
+    training : Training
+        What to train, which may have begun before.
+    save : callable, default=do nothing
+        Called with the training before the first epoch, after each epoch and, with
+        `at_end`, after the last.
+    begin_epoch, end_epoch : callable, default=do nothing
+        Called around every epoch; the latter with what the former returned. Where it
+        returns True, training ends.
+    n_jobs : int, default=None
+        Number of CPU threads, as in `CNNClassifier`.
+    progress : bool, default=False
+        Whether to show a progress bar over the epochs.
+
+    Raises
+    ------
+    ValueError
+        If loss or outputs are not finite.
+    MemoryError
+        If a GPU has no room for a single image.
+    """
+    net, n_epochs = training.net, training.n_epochs
+    set_weight_decay(net.optimizer_, training.weight_decay)
+    net.best_epoch = None
+    save(training)
+    with (
+        tqdm(total=n_epochs, initial=training.n_done, disable=not progress) as bar,
+        torch_threads(n_jobs),
+        kept_memory(net.device),
+        explained_memory_error(
+            f"training on batches of {training.batches.batch_size} images. Use a "
+            f"smaller batch_size, such as {max(1, training.batches.batch_size // 2)},"
+        ),
+    ):
+        while not training.is_finished:
+            task = begin_epoch()
+            with undone_on_error(net):
+                train_epoch(training)
+            bar.set_postfix(_shown(net.history[-1]), refresh=False)
+            bar.update()
+            save(training)
+            if end_epoch(task):
+                break
+    save(training, at_end=True)
+    use_best_weights(training)
+
+
+def train_epoch(training):
+    """Train on every batch once, validate, and record the epoch."""
+    net, batches, valid = training.net, training.batches, training.valid
+    start, epoch = time.perf_counter(), len(net.history)
+    learning_rates = training.learning_rates[training.n_done].tolist()
+    datasets = {
+        "dataset_train": RowsDataset(batches),
+        "dataset_valid": None if valid is None else RowsDataset(valid),
+    }
+    batches.draw(net.seed, epoch)
+    with seeded_where_drawn(net, epoch):
+        net.notify("on_epoch_begin", **datasets)
+        with net.network.lock.writing():
+            train_batches(net, batches, learning_rates)
+            if valid is not None:
+                validate(net, valid)
+            net.module_.eval()
+    net.history.record("seconds", time.perf_counter() - start)
+    stopped_by_callback = False
+    try:
+        net.notify("on_epoch_end", **datasets)
+    except KeyboardInterrupt:  # which is how skorch's callbacks stop a training
+        stopped_by_callback = True
+    check_finite(net, batches)
+    stopped_by_patience = training.stopping is not None and training.stopping.update(
+        net.history[-1, "valid_loss"], net.module_
+    )
+    training.is_stopped = stopped_by_callback or stopped_by_patience
+
+
+def train_batches(net, batches, learning_rates):
+    """Take one step of the optimizer for each batch, and record the mean loss."""
+    net.module_.train()
+    total = torch.zeros((), dtype=net.network.dtype, device=net.device)
+    for batch, learning_rate in zip(batches, learning_rates, strict=True):
+        if not net.has_scheduler:
+            set_learning_rate(net.optimizer_, learning_rate)
+        if net.callbacks_:
+            net.history.new_batch()
+            net.notify("on_batch_begin", batch=batch, training=True)
+        step = net.train_step(batch)
+        if net.callbacks_:
+            record_batch(net, "train", batch, step)
+            net.notify("on_batch_end", batch=batch, training=True, **step)
+        total += step["loss"] * len(batch[1])
+    record_loss(net, "train_loss", total.item() / len(batches.rows))
+    net.history.record("learning_rate", float(net.optimizer_.param_groups[0]["lr"]))
+
+
+@torch.no_grad()
+def validate(net, batches):
+    """Record loss and accuracy of rows that are not trained on."""
+    net.module_.eval()
+    loss = correct = total = 0.0
+    for batch in batches:
+        losses, outputs = net.compute_losses(batch)
+        loss += losses.sum()
+        correct += (batch.weights * (outputs.argmax(1) == batch[1])).sum()
+        total += batch.weights.sum()
+        if net.callbacks_:
+            step = {"loss": losses.mean(), "y_pred": outputs}
+            net.history.new_batch()
+            record_batch(net, "valid", batch, step)
+            net.notify("on_batch_end", batch=batch, training=False, **step)
+    record_loss(net, "valid_loss", (loss / total).item())
+    net.history.record("valid_accuracy", (correct / total).item())
+
+
+def record_batch(net, prefix, batch, step):
+    """Record what callbacks of skorch look up of a batch."""
+    net.history.record_batch(f"{prefix}_loss", step["loss"].item())
+    net.history.record_batch(f"{prefix}_batch_size", len(batch[1]))
+
+
+def record_loss(net, name, loss):
+    """Record a loss, and whether it is the best, which callbacks of skorch look up."""
+    before = [epoch[name] for epoch in net.history[:-1] if name in epoch]
+    net.history.record(name, loss)
+    net.history.record(f"{name}_best", all(loss < other for other in before))
+
+
+def check_finite(net, batches):
+    """Raise where the losses of the last epoch, or outputs after it, are not finite.
+
+    The last training loss is that before the last step.
+    """
+    record = net.history[-1]
+    is_finite = math.isfinite(record["train_loss"] + record.get("valid_loss", 0))
+    if is_finite and "valid_loss" not in record:
+        is_finite = net.is_finite(batches.first_images(N_CHECKED))
+    if not is_finite:
+        raise ValueError(
+            f"Training diverged: loss or outputs are not finite after "
+            f"{len(net.history)} epochs. Use a smaller learning_rate than "
+            f"{net.lr:g}, or look for extreme values in X."
+        )
+
+
+def use_best_weights(training):
+    """Take the weights of the epoch with the smallest validation loss."""
+    stopping = training.stopping
+    if stopping is not None and stopping.weights is not None:
+        training.net.module_.load_state_dict(stopping.weights)
+        training.net.best_epoch = training.first_epoch + stopping.best_epoch
+    training.net.module_.eval()
+
+
+@contextlib.contextmanager
+def undone_on_error(net):
+    """Restore weights, optimizer and history if something fails."""
+    weights = copy.deepcopy(net.module_.state_dict())
+    steps = copy.deepcopy(net.optimizer_.state_dict())
+    n_epochs = len(net.history)
+    try:
+        yield
+    except BaseException:
+        net.module_.load_state_dict(weights)
+        net.optimizer_.load_state_dict(steps)
+        del net.history[n_epochs:]
+        net.module_.eval()
+        raise
+
+
+def seeded_where_drawn(net, epoch):
+    """Seed torch where a layer may draw, which no two threads can do at once."""
+    draws = any(type(layer) not in DRAWS_NOTHING for layer in net.module_.modules())
+    if not draws and not net.callbacks_:
+        return contextlib.nullcontext()
+    sequence = np.random.SeedSequence((net.seed, epoch))
+    return seeded(int(sequence.generate_state(1, np.uint32)[0]), net.device)
+
+
+def _shown(record):
+    """Select what a progress bar shows of an epoch."""
+    names = {
+        "train_loss": "loss",
+        "valid_loss": "valid loss",
+        "valid_accuracy": "accuracy",
+    }
+    return {names[key]: f"{record[key]:.4f}" for key in names if key in record}

@@ -1,0 +1,325 @@
+"""`net_` is a net of skorch: what its users do with it works, after `load` as well."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from skorch import NeuralNetClassifier, callbacks
+from skorch.dataset import Dataset
+from skorch.helper import predefined_split
+
+from sklcnn import CNNClassifier
+from sklcnn.persistence import dump, load
+
+
+@pytest.fixture(params=["fit", "load"])
+def model(request, tiny, noise, tmp_path):
+    """Give a classifier that was fitted, and one that was loaded."""
+    fitted = tiny.fit(*noise)
+    if request.param == "fit":
+        return fitted
+    dump(fitted, tmp_path / "model.skops")
+    return load(tmp_path / "model.skops")
+
+
+def weights_of(net):
+    """Give all weights of a net as one vector."""
+    return torch.cat([p.detach().ravel() for p in net.module_.parameters()]).numpy()
+
+
+def test_net_predicts_as_the_classifier(model, noise):
+    """Probabilities, class numbers and scores."""
+    X, y = noise
+    net = model.net_
+
+    assert isinstance(net, NeuralNetClassifier)
+    assert_allclose(net.predict_proba(X), model.predict_proba(X), atol=1e-6)
+    assert_array_equal(net.predict(X), model.predict(X))
+    assert net.score(X, y) == model.score(X, y)
+    assert_allclose(net.forward(X).numpy(), model.decision_function(X), atol=1e-6)
+    assert_array_equal(net.classes_, [0, 1, 2])
+    assert net.module_ is model._network.module
+
+
+def test_net_has_the_history(model, noise):
+    """Of all epochs, as skorch keeps them."""
+    losses = [record["train_loss"] for record in model.history_]
+
+    assert model.net_.history[:, "train_loss"] == losses
+    assert [record["epoch"] for record in model.net_.history] == [1, 2]
+
+
+def test_net_trains_on(model, noise):
+    """`partial_fit` and `fit_loop` change the classifier along."""
+    X, y = noise
+    before = model.predict_proba(X)
+    net = model.net_
+
+    net.fit_loop(X, y, epochs=3)
+    middle = model.predict_proba(X)
+    net.partial_fit(X, y)
+
+    assert model.n_iter_ == 2 + 3 + net.max_epochs
+    assert model.best_epoch_ == model.n_iter_ - 1
+    assert len(model.history_) == model.n_iter_
+    assert not np.allclose(before, middle)
+    assert_allclose(net.predict_proba(X), model.predict_proba(X), atol=1e-6)
+
+
+def test_net_is_fitted_anew(tiny, noise):
+    """`fit` of the net draws weights again, and the classifier follows."""
+    X, y = noise
+    net = tiny.set_params(lr_schedule="constant", weight_decay=0.0).fit(X, y).net_
+    expected = weights_of(net).copy()
+    net.partial_fit(X, y)
+
+    net.fit(X, y)
+
+    assert_allclose(weights_of(net), expected, atol=1e-6)
+    assert tiny.n_iter_ == net.max_epochs == 2
+
+
+def test_clone_of_the_net_is_not_fitted(model, noise):
+    """It has the parameters, and is trained by itself."""
+    X, y = noise
+    before = model.predict_proba(X)
+
+    copied = clone(model.net_)
+    assert not copied.initialized_
+    copied.set_params(lr=0.01, max_epochs=1).fit(X, y)
+
+    assert len(copied.history) == 1
+    assert copied.predict_proba(X).shape == (30, 3)
+    assert_array_equal(model.predict_proba(X), before)
+
+
+def test_parameters_are_saved_and_loaded(model, noise, tmp_path):
+    """`save_params` and `load_params` take weights, optimizer and history."""
+    X, y = noise
+    before = model.predict_proba(X)
+    files = {
+        "f_params": str(tmp_path / "params.pt"),
+        "f_optimizer": str(tmp_path / "optimizer.pt"),
+        "f_history": str(tmp_path / "history.json"),
+    }
+    model.net_.save_params(**files)
+    model.net_.partial_fit(X, y)
+
+    model.net_.load_params(**files)
+
+    assert_array_equal(model.predict_proba(X), before)
+    assert model.n_iter_ == 2
+
+
+def test_net_validates_by_its_split(tiny, noise):
+    """`train_split` of skorch is used where the net is trained."""
+    X, y = noise
+    net = tiny.fit(X, y).net_
+    net.set_params(train_split=predefined_split(Dataset(X[:6], y[:6])))
+
+    net.fit_loop(X, y, epochs=1)
+
+    expected = net.criterion_(
+        torch.as_tensor(net.forward(X[:6])), torch.as_tensor(y[:6])
+    )
+    assert net.history[-1, "valid_loss"] == pytest.approx(expected.mean().item(), 1e-5)
+    assert "valid_accuracy" in tiny.history_[-1]
+
+
+def fit_with(noise, *given, **parameters):
+    """Train with callbacks."""
+    options = {
+        "conv_channels": (4,),
+        "hidden_units": (),
+        "max_epochs": 4,
+        "random_state": 0,
+        "callbacks": list(given),
+    }
+    return CNNClassifier(**options | parameters).fit(*noise)
+
+
+def rates_of(model):
+    """Give the learning rates of the epochs."""
+    return [record["learning_rate"] for record in model.history_]
+
+
+def test_a_scheduler_sets_the_learning_rate(noise):
+    """In place of `lr_schedule`, from epoch to epoch or from batch to batch."""
+    step = callbacks.LRScheduler("StepLR", step_size=2, gamma=0.5)
+    cyclic = callbacks.LRScheduler(
+        "CosineAnnealingLR", T_max=8, step_every="batch", event_name="rate"
+    )
+
+    by_epoch = fit_with(noise, step, learning_rate=0.04)
+    by_batch = fit_with(noise, cyclic, learning_rate=0.04)
+
+    assert_allclose(rates_of(by_epoch), [0.04, 0.04, 0.02, 0.02])
+    expected = 0.02 * (1 + np.cos(np.pi * np.arange(8) / 8))
+    assert_allclose(np.ravel(by_batch.net_.history[:, "batches", :, "rate"]), expected)
+    assert_allclose(by_batch.net_.optimizer_.param_groups[0]["lr"], 0, atol=1e-12)
+
+
+def test_a_scheduler_follows_the_validation_loss(noise):
+    """`ReduceLROnPlateau` divides the rate where the loss does not fall."""
+    plateau = callbacks.LRScheduler(
+        "ReduceLROnPlateau", monitor="valid_loss", patience=0, threshold=10.0
+    )
+
+    model = fit_with(noise, plateau, early_stopping=True, validation_fraction=0.2)
+
+    assert rates_of(model)[-1] < rates_of(model)[0] / 5
+
+
+def test_a_scheduler_goes_on_after_loading(noise, tmp_path):
+    """`partial_fit` of a loaded classifier steps on from its last epoch."""
+    step = callbacks.LRScheduler("StepLR", step_size=1, gamma=0.5)
+    model = fit_with(noise, step, learning_rate=0.04, max_epochs=2)
+
+    model.partial_fit(*noise)
+
+    assert rates_of(model)[:2] == [0.04, 0.02]
+
+
+def test_layers_can_be_frozen(noise):
+    """`Freezer` keeps weights as they were drawn, `Unfreezer` trains them later."""
+    initial = weights_in(fit_with(noise, learning_rate=1e-30))
+
+    frozen = weights_in(fit_with(noise, callbacks.Freezer("body.0.*")))
+    thawed = weights_in(
+        fit_with(
+            noise,
+            callbacks.Freezer("body.0.*"),
+            callbacks.Unfreezer("body.0.*", at=3),
+        )
+    )
+
+    assert_array_equal(frozen["body.0.weight"], initial["body.0.weight"])
+    assert not np.allclose(frozen["body.5.weight"], initial["body.5.weight"])
+    assert not np.allclose(thawed["body.0.weight"], initial["body.0.weight"])
+
+
+def weights_in(model):
+    """Give the weights by their names."""
+    parameters = model.net_.module_.named_parameters()
+    return {name: tensor.detach().numpy() for name, tensor in parameters}
+
+
+def test_weights_can_be_initialized(noise):
+    """`Initializer` sets them before the first epoch."""
+    zeros = callbacks.Initializer("body.5.*", fn=torch.nn.init.zeros_)
+
+    model = fit_with(noise, zeros, learning_rate=1e-30)
+
+    assert_allclose(weights_in(model)["body.5.weight"], 0, atol=1e-20)
+
+
+def test_gradients_are_clipped(noise):
+    """`GradientNormClipping` bounds how far a step goes."""
+    clipping = callbacks.GradientNormClipping(1e-3)
+    parameters = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0}
+    parameters |= {"lr_schedule": "constant", "learning_rate": 0.1, "batch_size": 30}
+
+    initial = fit_with(noise, **parameters | {"learning_rate": 1e-30})
+    clipped = fit_with(noise, clipping, **parameters)
+
+    moved = weights_of(clipped.net_) - weights_of(initial.net_)
+    assert 0 < np.linalg.norm(moved) <= 4 * 0.1 * 1e-3 * 1.001
+
+
+def test_early_stopping_of_skorch_takes_the_best_weights(noise):
+    """`EarlyStopping(load_best=True)` stops, and goes back."""
+    stopping = callbacks.EarlyStopping(
+        patience=2, threshold=1e6, load_best=True, sink=lambda message: None
+    )
+
+    model = fit_with(
+        noise, stopping, early_stopping=True, validation_fraction=0.2, max_epochs=9
+    )
+
+    assert model.n_iter_ == 3
+
+
+def test_checkpoints_of_skorch_are_loaded_at_the_end(noise, tmp_path):
+    """`Checkpoint(load_best=True)` gives the weights of the best epoch back."""
+    best = callbacks.Checkpoint(
+        monitor="train_loss_best",
+        dirname=str(tmp_path),
+        load_best=True,
+        sink=lambda message: None,
+    )
+
+    model = fit_with(noise, best)
+
+    saved = torch.load(tmp_path / "params.pt", weights_only=True)
+    state = model.net_.module_.state_dict()
+    assert all(torch.equal(saved[name], state[name]) for name in saved)
+
+
+def test_a_training_starts_from_a_checkpoint_of_skorch(noise, tmp_path):
+    """`LoadInitState` loads what `Checkpoint` saved."""
+    kept = callbacks.Checkpoint(
+        monitor=None, dirname=str(tmp_path), sink=lambda message: None
+    )
+    first = fit_with(noise, kept)
+
+    second = fit_with(noise, callbacks.LoadInitState(kept), learning_rate=1e-30)
+
+    assert_allclose(weights_of(second.net_), weights_of(first.net_), atol=1e-6)
+
+
+@pytest.mark.parametrize("use_caching", [True, False])
+def test_epochs_are_scored(noise, use_caching):
+    """`EpochScoring` records in the history of net and classifier alike."""
+    scoring = callbacks.EpochScoring(
+        "accuracy", name="seen", on_train=True, use_caching=use_caching
+    )
+    validation = callbacks.EpochScoring(
+        "accuracy", name="unseen", on_train=False, use_caching=use_caching
+    )
+
+    model = fit_with(
+        noise, scoring, validation, early_stopping=True, validation_fraction=0.2
+    )
+
+    for record, kept in zip(model.history_, model.net_.history, strict=True):
+        assert record["seen"] == kept["seen"]
+        assert record["unseen"] == pytest.approx(record["valid_accuracy"])
+        assert set(record) == {
+            *["learning_rate", "seconds", "seen", "train_loss"],
+            *["unseen", "valid_accuracy", "valid_loss"],
+        }
+
+
+def test_scoring_changes_nothing(noise):
+    """Also with several threads in the process, and dropout in the network."""
+    parameters = {"hidden_units": (8,), "dropout": 0.3}
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        plain = fit_with(noise, callbacks.Callback(), **parameters)
+        scored = fit_with(
+            noise,
+            callbacks.EpochScoring("accuracy", on_train=True, use_caching=False),
+            **parameters,
+        )
+    finally:
+        torch.set_num_threads(before)
+
+    assert_array_equal(weights_of(plain.net_), weights_of(scored.net_))
+
+
+def test_progress_is_printed(noise, capsys):
+    """`PrintLog` prints, whatever `verbose` is."""
+    fit_with(noise, callbacks.PrintLog())
+
+    assert "train_loss" in capsys.readouterr().out
+
+
+def test_net_is_quiet(noise):
+    """Nothing of the above is deprecated."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit_with(noise, callbacks.EpochTimer())
