@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from sklcnn._arrays import refuse_masked
+from sklcnn._rows import wanted_index
 from sklcnn.images._lazy import LazyImages
 
 PIXELS_READ = 2**22
@@ -109,6 +110,29 @@ class RowsOf(LazyImages):
         """Keep only the given rows, without reading them."""
         index = None if self.index is None else self.index[rows]
         return RowsOf(self.images, self.rows[rows], index)
+
+
+def with_rows_of(images, X, estimator):
+    """Let an array of images keep the index of `X`, where `set_output` asks for frames.
+
+    Parameters
+    ----------
+    images : ndarray or LazyImages of shape (n_samples, ...)
+        What an estimator gives. Lazy images have their index themselves.
+    X : object
+        What it was given.
+    estimator : estimator
+        Whose `set_output`, or the global configuration, says what is wanted.
+
+    Returns
+    -------
+    images : ndarray or LazyImages of shape (n_samples, ...)
+        Lazy where an index is known and wanted.
+    """
+    index = wanted_index(X, estimator)
+    if index is None or isinstance(images, LazyImages):
+        return images
+    return RowsOf(images, np.arange(images.shape[0], dtype=np.intp), index)
 
 
 def read_rows(images, rows):

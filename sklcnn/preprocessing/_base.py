@@ -11,12 +11,10 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._arrays import is_lazy
-from sklcnn._rows import wanted_index
 from sklcnn._sklearn import fit_context
 from sklcnn._steps import ImageStepMixin, in_container
 from sklcnn._validation import check_images, resolve_image_shape
-from sklcnn.images._lazy import LazyImages
-from sklcnn.images._mapped import MappedImages, RowsOf, read_rows
+from sklcnn.images._mapped import MappedImages, read_rows, with_rows_of
 from sklcnn.preprocessing._mixed import images_of_mixed_sizes
 
 PARTS_PER_JOB = 4
@@ -79,13 +77,9 @@ class BasePreprocessing(ImageStepMixin, BaseEstimator):
         images, image_shape = self._check(X, reset=False)
         self._check_shape(image_shape)
         output = self._apply_to_all(images, image_shape)
-        if isinstance(output, LazyImages):
-            return output
         if output.ndim == 2:
             return in_container(output, X, self)
-        index = wanted_index(X, self)
-        rows = np.arange(len(output), dtype=np.intp)
-        return output if index is None else RowsOf(output, rows, index)
+        return with_rows_of(output, X, self)
 
     def _apply_to_all(self, X, image_shape):
         """Apply the step to arrays, lists of arrays or lazy images."""
