@@ -28,6 +28,7 @@ FLOORS = [
     "images._random",
     "images._warp",
     "images._augmented",
+    "images._border",
     "images._decode",
     "images._cache",
     "images._files",

@@ -12,6 +12,7 @@ from joblib import effective_n_jobs
 from joblib.parallel import ThreadingBackend
 
 from sklcnn._rows import index_of
+from sklcnn.images._border import check_pad_value
 from sklcnn.images._cache import CACHE
 from sklcnn.images._decode import cause_of, decode
 from sklcnn.images._lazy import LazyImages
@@ -41,7 +42,7 @@ class ImageFiles(LazyImages):
         The files: BMP, GIF, JPEG, PNG, PPM, TIFF or WebP.
     size : int or tuple of (int, int)
         Height and width every image is brought to. A number is both.
-    mode : {"gray", "rgb"}, default="rgb"
+    color_mode : {"gray", "rgb"}, default="rgb"
         Channels every image is brought to.
     dtype : {"uint8", "uint16", "float32"}, default="uint8"
         Pixels are converted between the full ranges of these dtypes, floats being on
@@ -49,6 +50,11 @@ class ImageFiles(LazyImages):
     aspect : {"pad", "crop", "stretch"}, default="pad"
         How images of another aspect are brought to `size`: see
         :class:`~sklcnn.preprocessing.ReadImages`.
+    background : {"white", "black"}, default="white"
+        What transparent pixels show.
+    pad_value : float or "border", default="border"
+        Pixel value beside images that are padded, on the scale of the pixels.
+        ``"border"`` is the median color of the border of each image.
     cache : {"memory"} or None, default=None
         Whether decoded images are kept, up to 2 GB in each process.
     n_jobs : int or None, default=None
@@ -90,9 +96,11 @@ class ImageFiles(LazyImages):
         paths,
         size,
         *,
-        mode="rgb",
+        color_mode="rgb",
         dtype="uint8",
         aspect="pad",
+        background="white",
+        pad_value="border",
         cache=None,
         n_jobs=None,
         bad_rows=(),
@@ -100,10 +108,14 @@ class ImageFiles(LazyImages):
         self.index = index_of(paths)
         self.paths = check_paths(paths, name=type(self).__name__)
         self.size = check_size(size, name=type(self).__name__)
-        self.mode = _check_option("mode", mode, ("gray", "rgb"))
+        self.color_mode = _check_option("color_mode", color_mode, ("gray", "rgb"))
         dtypes = ("uint8", "uint16", "float32")
         self._dtype = np.dtype(_check_option("dtype", np.dtype(dtype).name, dtypes))
         self.aspect = _check_option("aspect", aspect, ("pad", "crop", "stretch"))
+        self.background = _check_option("background", background, ("white", "black"))
+        self.pad_value = check_pad_value(
+            pad_value, self._dtype, name=type(self).__name__
+        )
         self.cache = _check_option("cache", cache, ("memory", None))
         self.n_jobs = _check_n_jobs(n_jobs)
         self.bad_rows = _check_rows(bad_rows, len(self.paths))
@@ -112,13 +124,25 @@ class ImageFiles(LazyImages):
     @property
     def shape(self):
         """Shape of the array that reading every image would give, a tuple."""
-        channels = (3,) if self.mode == "rgb" else ()
+        channels = (3,) if self.color_mode == "rgb" else ()
         return (len(self.paths), *self.size, *channels)
 
     @property
     def dtype(self):
         """The numpy dtype of the pixels."""
         return self._dtype
+
+    @property
+    def made_by(self):
+        """All that the pixels of a file depend on besides the file, a dict."""
+        return {
+            "size": self.size,
+            "color_mode": self.color_mode,
+            "dtype": self.dtype.name,
+            "aspect": self.aspect,
+            "background": self.background,
+            "pad_value": self.pad_value,
+        }
 
     def read(self, rows):
         """Read the images of the given rows as an array.
@@ -203,15 +227,14 @@ class ImageFiles(LazyImages):
 
     def _read_one(self, path):
         """Give the pixels of one file and whether it holds further images."""
-        made_by = (self.size, self.mode, self.dtype.name, self.aspect)
         if self.cache is None:
-            return _decode(path, made_by)
-        stamp = _stamp(path)
-        pixels = CACHE.get(made_by, path, stamp)
+            return decode(path, **self.made_by)
+        group, stamp = tuple(self.made_by.values()), _stamp(path)
+        pixels = CACHE.get(group, path, stamp)
         if pixels is not None:
             return pixels, False
-        pixels, has_more = _decode(path, made_by)
-        CACHE.put(made_by, path, stamp, pixels)
+        pixels, has_more = decode(path, **self.made_by)
+        CACHE.put(group, path, stamp, pixels)
         return pixels, has_more
 
     def _tell_of_more(self, paths):
@@ -346,11 +369,6 @@ def _object_array(values):
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
-
-
-def _decode(path, made_by):
-    size, mode, dtype, aspect = made_by
-    return decode(path, size, mode=mode, dtype=dtype, aspect=aspect)
 
 
 def _stamp(path):

@@ -11,6 +11,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._arrays import is_lazy
+from sklcnn._pixels import check_fill_value
 from sklcnn._sklearn import fit_context
 from sklcnn._steps import ImageStepMixin, in_container
 from sklcnn._validation import check_images, resolve_image_shape
@@ -244,11 +245,7 @@ def restore_dtype(values, dtype):
     return values.astype(dtype, copy=False)
 
 
-def check_fill_value(cval, dtype, name):
-    """Check that the value for pixels from outside is one the images can hold."""
-    if dtype.kind in "iub" and np.array(cval).astype(dtype) != cval:
-        raise ValueError(
-            f"{name} can't put cval={cval} into images of dtype {dtype}. Give a value "
-            "in the range of the pixels."
-        )
-    return cval
+def check_cval(step, dtype):
+    """Check that the value for pixels from outside is one that the images can hold."""
+    if step.cval != "border":
+        check_fill_value(step.cval, dtype, name=type(step).__name__)

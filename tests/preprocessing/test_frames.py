@@ -18,8 +18,8 @@ from sklcnn.preprocessing import (
     Flip,
     Grayscale,
     ImageFunction,
-    Rescale,
     Resize,
+    ResizeByFactor,
     Rotate,
 )
 
@@ -34,7 +34,7 @@ STEPS = [
     Grayscale(),
     ImageFunction(gaussian, sigma=0.7, preserve_range=True),
     ImageFunction(np.mean, axis=0),
-    Rescale(1.5),
+    ResizeByFactor(1.5),
     Resize((5, 9)),
     Rotate(20),
 ]

@@ -101,9 +101,14 @@ def test_gray_files_give_gray_images(tmp_path):
     color = [*paths, save(tmp_path / "color.png", np.dstack([gray] * 3))]
 
     assert ReadImages((8, 8)).fit_transform(paths).shape == (2, 8, 8)
-    assert ReadImages((8, 8), mode="rgb").fit_transform(paths).shape == (2, 8, 8, 3)
+    assert ReadImages((8, 8), color_mode="rgb").fit_transform(paths).shape == (
+        2,
+        8,
+        8,
+        3,
+    )
     assert ReadImages((8, 8)).fit_transform(color).shape == (3, 8, 8, 3)
-    assert ReadImages((8, 8), mode="gray").fit_transform(color).shape == (3, 8, 8)
+    assert ReadImages((8, 8), color_mode="gray").fit_transform(color).shape == (3, 8, 8)
     assert_array_equal(ReadImages((8, 8)).fit(paths).transform(color)[2], gray)
 
 
@@ -277,11 +282,11 @@ def test_nothing_but_broken_files(dataset):
 
 def test_scikit_learn_can_handle_it():
     """Parameters, copies and tags are those of any estimator."""
-    reader = ReadImages((8, 8), mode="gray", n_jobs=2)
+    reader = ReadImages((8, 8), color_mode="gray", n_jobs=2)
 
     assert clone(reader).get_params() == reader.get_params()
     assert reader.set_params(aspect="crop").aspect == "crop"
-    assert repr(reader).startswith("ReadImages(aspect='crop', mode='gray'")
+    assert repr(reader).startswith("ReadImages(aspect='crop', color_mode='gray'")
     tags = get_tags(reader).input_tags
     assert (tags.one_d_array, tags.two_d_array, tags.string) == (True, False, True)
     with pytest.raises(NotFittedError):
@@ -307,8 +312,11 @@ def test_fitted_reader_pickles(dataset):
         {"size": np.array([4, 4, 4])},
         {"size": (8,)},
         {"size": (0, 8)},
-        {"mode": "color"},
+        {"color_mode": "color"},
         {"aspect": "fill"},
+        {"background": "red"},
+        {"pad_value": "edge"},
+        {"pad_value": np.nan},
         {"on_error": "ignore"},
         {"cache": True},
         {"n_jobs": 1.5},
