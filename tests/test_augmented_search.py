@@ -146,7 +146,7 @@ def test_a_search_inside_a_pipeline_inside_a_search(tiny, noise):
     search = GridSearchCV(inner, {"randomrotation__degrees": [5, 30]}, cv=2)
     outer = make_pipeline(ResizeByFactor(0.5), search)
     grid = {
-        "rescale__scale": [0.5, 1.0],
+        "resizebyfactor__factor": [0.5, 1.0],
         "gridsearchcv__estimator__cnnclassifier__mixup": [0.0, 0.2],
     }
 
