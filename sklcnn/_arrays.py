@@ -1,4 +1,4 @@
-"""Arrays of pixels, made of whatever images come as."""
+"""Conversion of images of any kind to arrays of pixels."""
 
 import os
 from numbers import Number

@@ -1,4 +1,4 @@
-"""Arrays of labels, made of whatever labels come in, without loss."""
+"""Conversion of labels of any kind to arrays, without loss."""
 
 import datetime
 import enum

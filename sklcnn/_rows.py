@@ -1,4 +1,4 @@
-"""Rows of images keep the index of the data frame that they came from."""
+"""Index of the data frame that images came from."""
 
 from sklcnn._sklearn import get_container_adapter
 

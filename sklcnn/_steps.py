@@ -1,4 +1,4 @@
-"""What all steps of pipelines have in common."""
+"""Output containers and feature names of the steps of pipelines."""
 
 import numpy as np
 from sklearn.base import TransformerMixin

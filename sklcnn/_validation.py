@@ -1,4 +1,4 @@
-"""Whether arrays, and what is read by batches, can be images."""
+"""Checks of images: their kind, shape and pixel values."""
 
 import math
 import warnings
@@ -23,7 +23,7 @@ that was trained on others they give NaN, where float32 holds the pixels themsel
 
 
 def check_images(X, *, estimator, reset=True, largest=LARGEST_PIXEL):
-    """Check that `X` holds images, whatever it is.
+    """Check images of any kind.
 
     Parameters
     ----------

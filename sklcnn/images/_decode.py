@@ -1,4 +1,4 @@
-"""From a file to pixels: one image, whatever the format, or an error that names it."""
+"""Decoding of image files of all formats; errors name the file."""
 
 import os
 import stat

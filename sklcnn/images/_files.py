@@ -1,4 +1,4 @@
-"""Images in files, read when they are asked for."""
+"""Image files, read on demand."""
 
 import os
 import threading
@@ -21,13 +21,13 @@ MEND = (
     "Leave such files out first: `sklcnn.images.find_bad_images` lists what can't be "
     "read."
 )
-"""What an error says that stops at the first file that can't be read."""
+"""End of the message of a file that can't be read."""
 
 N_NAMED = 3
-"""How many files a warning names before it only counts."""
+"""Maximum number of files that a warning names."""
 
 ROWS_AT_ONCE = 256
-"""How many files a thread is given at a time, where there are many."""
+"""Number of files per task of a thread."""
 
 
 class ImageFiles(LazyImages):
@@ -119,7 +119,7 @@ class ImageFiles(LazyImages):
         self.cache = _check_option("cache", cache, ("memory", None))
         self.n_jobs = _check_n_jobs(n_jobs)
         self.bad_rows = _check_rows(bad_rows, len(self.paths))
-        self._told = set()
+        self._warned_of = set()
 
     @property
     def shape(self):
@@ -173,7 +173,7 @@ class ImageFiles(LazyImages):
             return has_more
 
         has_more = in_threads(read_one, range(len(rows)), self.n_jobs)
-        self._tell_of_more([self.paths[row] for row in rows[has_more]])
+        self._warn_of_frames([self.paths[row] for row in rows[has_more]])
         return images
 
     def take(self, rows):
@@ -214,16 +214,18 @@ class ImageFiles(LazyImages):
                 return False, cause_of(error, self.paths[row])
 
         found = in_threads(check_one, range(len(self)), self.n_jobs)
-        self._tell_of_more([self.paths[i] for i, (more, _) in enumerate(found) if more])
+        self._warn_of_frames(
+            [self.paths[i] for i, (more, _) in enumerate(found) if more]
+        )
         return {row: problem for row, (_, problem) in enumerate(found) if problem}
 
     def __getstate__(self):
-        return {**vars(self), "paths": self.paths.tolist(), "_told": None}
+        return {**vars(self), "paths": self.paths.tolist(), "_warned_of": None}
 
     def __setstate__(self, state):
         vars(self).update(state)
         self.paths = _object_array(state["paths"])
-        self._told = set()
+        self._warned_of = set()
 
     def _read_one(self, path):
         """Give the pixels of one file and whether it holds further images."""
@@ -237,11 +239,11 @@ class ImageFiles(LazyImages):
         CACHE.put(group, path, stamp, pixels)
         return pixels, has_more
 
-    def _tell_of_more(self, paths):
+    def _warn_of_frames(self, paths):
         """Warn of files that hold several images, once of each."""
-        paths = [path for path in dict.fromkeys(paths) if path not in self._told]
+        paths = [path for path in dict.fromkeys(paths) if path not in self._warned_of]
         if paths:
-            self._told.update(paths)
+            self._warned_of.update(paths)
             warnings.warn(
                 f"Files with several frames or pages, of which the first is used: "
                 f"{len(paths)} ({name_some(list(map(repr, paths)))}).",

@@ -9,7 +9,7 @@ from sklcnn._rows import wanted_index
 from sklcnn.images._lazy import LazyImages
 
 PIXELS_READ = 2**22
-"""How many pixels, over all channels, are read before the function is applied."""
+"""Number of pixel values, over all channels, read per call of the function."""
 
 
 class MappedImages(LazyImages):

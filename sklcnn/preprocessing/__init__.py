@@ -1,4 +1,4 @@
-"""Steps that change images without chance, the same in `fit` and `predict`."""
+"""Deterministic steps, which do the same in `fit` and `predict`."""
 
 from sklcnn.preprocessing._color import EqualizeHistogram, Grayscale
 from sklcnn.preprocessing._denoise import Denoise

@@ -1,4 +1,4 @@
-"""What all steps share that change every image by itself, without chance."""
+"""Base class of the deterministic steps."""
 
 import copy
 import math
@@ -24,7 +24,7 @@ LARGEST = float(np.finfo(np.float32).max)  # a step may bring pixels into range
 
 
 class BasePreprocessing(ImageStepMixin, BaseEstimator):
-    """A step that changes each image by itself, without chance.
+    """Base class of steps that transform each image by itself, deterministically.
 
     A subclass gives `_apply_to_image`, or `_apply` where a whole batch is quicker. Both
     get images as they came: gray ones may be without a channel axis.
