@@ -65,7 +65,7 @@ if __name__ == "__main__":
     for row, image in enumerate(X[600:1000]):
         Image.fromarray(image).save(folder / f"{row:03}.png")
     paths = np.array(sorted(map(str, folder.iterdir())))
-    reader = ReadImages((8, 8), mode="gray").fit(paths)
+    reader = ReadImages((8, 8), color_mode="gray").fit(paths)
     pipeline = make_pipeline(reader, best)
     labels = da.from_array(paths, chunks=100).map_blocks(
         pipeline.predict, dtype=y.dtype

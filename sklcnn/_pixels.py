@@ -53,7 +53,7 @@ def working_range(low, high):
     return FULL_RANGE if is_inside and not is_narrow else (low, high)
 
 
-def check_fill_value(cval, dtype, *, name):
+def check_fill_value(cval, dtype, *, name, parameter="cval"):
     """Check that images can hold a fill value, which is on the scale of their pixels.
 
     Parameters
@@ -64,6 +64,8 @@ def check_fill_value(cval, dtype, *, name):
         The dtype of the images.
     name : str
         Name of the step, for messages.
+    parameter : str, default="cval"
+        Name of the fill value, for messages.
 
     Raises
     ------
@@ -76,9 +78,9 @@ def check_fill_value(cval, dtype, *, name):
     if float(cval).is_integer() and limits[0] <= cval <= limits[1]:
         return
     raise ValueError(
-        f"The 'cval' parameter of {name} is on the scale of the images. For dtype "
-        f"{dtype.name}, give a whole number from {limits[0]} to {limits[1]}. Got "
-        f"cval={cval}."
+        f"The {parameter!r} parameter of {name} is on the scale of the images. For "
+        f"dtype {dtype.name}, give a whole number from {limits[0]} to {limits[1]}. Got "
+        f"{parameter}={cval}."
     )
 
 

@@ -9,8 +9,13 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_params,
 )
+from sklearn.utils._set_output import _get_container_adapter
 from sklearn.utils.multiclass import _check_partial_fit_first_call
-from sklearn.utils.validation import _check_feature_names, _check_sample_weight
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_feature_names_in,
+    _check_sample_weight,
+)
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -29,7 +34,9 @@ N_JOBS = [
 
 check_partial_fit_first_call = _check_partial_fit_first_call
 check_feature_names = _check_feature_names
+check_feature_names_in = _check_feature_names_in
 check_sample_weight = _check_sample_weight
+get_container_adapter = _get_container_adapter
 
 
 def begin_fit(estimator, n_epochs, **known):
@@ -87,9 +94,11 @@ __all__ = [
     "begin_epoch",
     "begin_fit",
     "check_feature_names",
+    "check_feature_names_in",
     "check_partial_fit_first_call",
     "check_sample_weight",
     "end_task",
     "fit_context",
+    "get_container_adapter",
     "validate_params",
 ]

@@ -1,4 +1,4 @@
-"""Whether arrays, and what is read by batches, can be images."""
+"""Checks of images: their kind, shape and pixel values."""
 
 import math
 import warnings
@@ -17,9 +17,16 @@ MIN_FEATURES_TO_WARN = 64
 SEVERAL_IMAGES = 8
 """Number of images that are not all dark, or all pale, by chance."""
 
+LARGEST_PIXEL = math.sqrt(np.finfo(np.float32).max)
+"""Pixels beyond it, 1.8e19, have squares that float32 can't hold.
 
-def check_images(X, *, estimator, reset=True):
-    """Check that `X` holds images, whatever it is.
+So no network can be trained on such pixels, as their variance has no value, and in one
+that was trained on others they give NaN, where float32 holds the pixels themselves.
+"""
+
+
+def check_images(X, *, estimator, reset=True, largest=LARGEST_PIXEL):
+    """Check images of any kind.
 
     Parameters
     ----------
@@ -33,6 +40,9 @@ def check_images(X, *, estimator, reset=True):
         `n_features_in_` and `feature_names_in_`.
     reset : bool, default=True
         Whether to set these attributes (in `fit`) or to compare with them.
+    largest : float, default=1.8e19
+        The largest absolute value of a pixel. For what may scale pixels it is that of
+        float32.
 
     Returns
     -------
@@ -43,19 +53,20 @@ def check_images(X, *, estimator, reset=True):
     Raises
     ------
     ValueError
-        If `X` is not numeric, not finite, empty, ragged or has another number of
-        dimensions.
+        If `X` is not numeric, not finite, empty, ragged, masked or has another number
+        of dimensions.
+    TypeError
+        If `X` is sparse.
     """
     name = type(estimator).__name__
-    if hasattr(X, "iloc") and len(X.shape) == 1:
-        X = list(X)
+    if hasattr(X, "to_list") and len(X.shape) == 1:  # a column of a data frame
+        X = X.to_list()
     if hasattr(X, "iloc"):
         check_columns(X, name)
-    elif not hasattr(X, "__sparse__"):
+    else:
         X = as_array(X, name)
-    n_dimensions = len(getattr(X, "shape", (0, 0)))
-    if n_dimensions not in (3, 4):
-        if n_dimensions > 4:
+    if len(X.shape) not in (3, 4):
+        if len(X.shape) != 2:
             raise ValueError(_wrong_dimensions(X.shape, name))
         X = validate_data(estimator, X, reset=reset, **_CHECKS)
     else:
@@ -70,7 +81,7 @@ def check_images(X, *, estimator, reset=True):
             check_feature_names(estimator, X, reset=True)
             vars(estimator).pop("n_features_in_", None)
     if not is_lazy(X):
-        _check_fits_float32(X)
+        _check_largest(X, largest)
     return X
 
 
@@ -94,13 +105,14 @@ def check_pixels_read(pixels, rows):
     """
     if pixels.dtype.kind != "f":
         return
-    limit = np.finfo(np.float32).max
-    if np.all(np.abs([pixels.min(), pixels.max()]) <= limit):  # neither is NaN
+    # not `> LARGEST_PIXEL`, as they may be NaN
+    if np.all(np.abs([pixels.min(), pixels.max()]) <= LARGEST_PIXEL):
         return
-    is_good = (np.abs(pixels) <= limit).reshape(len(pixels), -1).all(axis=1)
+    is_good = (np.abs(pixels) <= LARGEST_PIXEL).reshape(len(pixels), -1).all(axis=1)
     raise ValueError(
         f"The image in row {rows[is_good.argmin()]} of X has pixels that are NaN, "
-        "infinity or too large for dtype('float32')."
+        "infinity or too large for dtype('float32'), where their squares have to fit: "
+        f"beyond {LARGEST_PIXEL:.2g}."
     )
 
 
@@ -138,14 +150,26 @@ def resolve_image_shape(shape, image_shape=None, *, name):
             f"{tuple(shape)}, which are images of shape {tuple(shape[1:])}. Leave "
             "image_shape=None for images that are not flat."
         )
-    if given is None and found[2] not in range(1, 5) and found[0] in range(1, 5):
+    if given is None and _looks_channels_first(*found):
         raise ValueError(
             f"{name} expects images of shape (n_samples, height, width, n_channels). "
             f"Got an array of shape {tuple(shape)}, which looks channels-first. Move "
-            "the channels to the end with `np.moveaxis(X, 1, -1)`, or confirm the "
-            f"shape with image_shape={found}."
+            "the channels to the end with `np.moveaxis(X, 1, -1)`. If it is the shape "
+            f"of the images, say so with image_shape={found}, where there is this "
+            "parameter."
         )
     return found
+
+
+def _looks_channels_first(n_first, height, width):
+    """Tell whether the first of three sides is a number of channels.
+
+    Where the last may be one as well, as in (3, 4, 4), the others have to make a square
+    that is larger: images of (4, 8, 3) and of (2, 2, 3) pixels are what they are.
+    """
+    if n_first not in range(1, 5):
+        return False
+    return width not in range(1, 5) or n_first < height == width
 
 
 def check_sizes(sizes, lengths, parameter, *, name):
@@ -314,18 +338,24 @@ def _check_not_empty(X, name):
         )
 
 
-def _check_fits_float32(X):
-    if X.dtype.kind == "f" and X.dtype.itemsize > 4 and X.size:
-        limit = np.finfo(np.float32).max
-        if X.min() < -limit or X.max() > limit:
-            raise ValueError(
-                "Input X contains infinity or a value too large for dtype('float32')."
-            )
+def _check_largest(X, largest):
+    if X.dtype.kind != "f" or X.dtype.itemsize < 4:
+        return
+    if X.min() < -largest or X.max() > largest:
+        raise ValueError(
+            "Input X contains infinity or a value too large for dtype('float32'): its "
+            f"pixels range from {X.min():g} to {X.max():g}, and may be {largest:.2g} "
+            "at most. Scale them to a smaller range."
+        )
 
 
 def _wrong_dimensions(shape, name):
+    mend = ""
+    if len(shape) == 1:
+        mend = " Reshape your data: one image with `X.reshape(1, height, width)`."
     return (
         f"{name} expects images of shape (n_samples, height, width), (n_samples, "
         "height, width, n_channels) or, flat, (n_samples, n_features). Got an array "
-        f"with {len(shape)} dimensions, of shape {shape}."
+        f"with {len(shape)} dimension{'s' if len(shape) != 1 else ''}, of shape "
+        f"{tuple(shape)}.{mend}"
     )

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.semi_supervised import SelfTrainingClassifier
 
 from sklcnn.augmentation import RandomFlip, RandomNoise, RandomRotation
-from sklcnn.preprocessing import Rescale
+from sklcnn.preprocessing import ResizeByFactor
 
 
 def rows_in(batches):
@@ -144,9 +144,9 @@ def test_a_search_inside_a_pipeline_inside_a_search(tiny, noise):
     X, y = noise
     inner = make_pipeline(RandomFlip(), RandomRotation(), tiny)
     search = GridSearchCV(inner, {"randomrotation__degrees": [5, 30]}, cv=2)
-    outer = make_pipeline(Rescale(0.5), search)
+    outer = make_pipeline(ResizeByFactor(0.5), search)
     grid = {
-        "rescale__scale": [0.5, 1.0],
+        "resizebyfactor__factor": [0.5, 1.0],
         "gridsearchcv__estimator__cnnclassifier__mixup": [0.0, 0.2],
     }
 

@@ -1,106 +1,14 @@
 """Bad input is refused with an error that names the mend."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from PIL import Image
 from sklearn.exceptions import DataConversionWarning
 
 from sklcnn import CNNClassifier
 
 X = np.random.default_rng(0).random((12, 8, 8))
 Y = np.arange(12) % 2
-
-
-def changed(value, dtype=float):
-    """Put a value into one pixel."""
-    images = X.astype(dtype)
-    images[0, 0, 0] = value
-    return images
-
-
-def wide_range():
-    """Make finite float32 pixels whose variance is too large for float32."""
-    return (X * 2 - 1) * np.float32(3e38)
-
-
-IMAGES = {
-    "NaN": (changed(np.nan), "Input X contains NaN"),
-    "infinity": (changed(np.inf), "Input X contains infinity"),
-    "too large": (changed(1e300), "value too large for dtype..float32"),
-    "variance too large": (wide_range(), "variance of X is infinity.*Scale them"),
-    "one dimension": (X[:, 0, 0], r"Expected 2D array, got 1D array.*\n.*Reshape"),
-    "five dimensions": (X[..., None, None], "Got an array with 5 dimensions"),
-    "ragged list": (
-        [np.zeros((8, 8)), np.zeros((8, 9)), *X[2:]],
-        r"images of one size. Found 2 sizes in X: \(8, 8\), \(8, 9\). Resize",
-    ),
-    "ragged objects": (
-        np.array([np.zeros((8, 8)), np.zeros((9, 8))] * 6 + [None], dtype=object)[:-1],
-        "images of one size. Found 2 sizes",
-    ),
-    "file names": (
-        ["a.png"] * 12,
-        "got strings, such as 'a.png'.*ReadImages.* in a pipeline",
-    ),
-    "file name": ("a.png", "got strings, such as 'a.png'"),
-    "file names after an image": ([X[0], "a.png"], "such as 'a.png'"),
-    "series of file names": (pd.Series(["a.png"] * 12), "such as 'a.png'"),
-    "frame of file names": (pd.DataFrame({"file": ["a.png"] * 12}), "such as 'a.png'"),
-    "frame of dates": (
-        pd.DataFrame({"day": pd.to_datetime(["2020-01-01"] * 12)}),
-        "Got a column of dtype datetime",
-    ),
-    "generator": ((x for x in X), "got a generator. Give it `list"),
-    "None among images": ([*X[1:], None], "Got an object of type NoneType in X"),
-    "palette": (
-        [Image.fromarray(x).convert("L").quantize(4) for x in X],
-        r"PIL image of mode 'P'.*`image.convert\('RGB'\)`",
-    ),
-    "gray and color": (
-        [np.zeros((8, 8)), np.zeros((8, 8, 3))],
-        r"Found 2 sizes.*same channels first",
-    ),
-    "two dtypes": (
-        [X[0], np.zeros((8, 8), np.uint8)],
-        "one dtype. Found float64, uint8",
-    ),
-    "strings": (X.astype(str), "expects numeric pixels and got strings"),
-    "dates": (X.astype("datetime64[s]"), "numeric pixels. Got an array of dtype date"),
-    "structured": (np.zeros((12, 8, 8), dtype=[("r", "f4")]), "Got an array of dtype"),
-    "complex": (X.astype(complex), "Complex data not supported"),
-    "no images": (X[:0], "0 sample"),
-    "no pixels": (X[:, :0], "0"),
-    "channels first": (
-        np.zeros((12, 3, 8, 8)),
-        r"looks channels-first. Move the channels to the end with `np.moveaxis",
-    ),
-    "channels-first tensor": (torch.zeros(12, 3, 8, 8), "looks channels-first"),
-}
-
-
-@pytest.mark.parametrize("kind", IMAGES)
-def test_bad_images_are_refused(tiny, kind):
-    """What are no images is refused in fit, and leaves nothing fitted."""
-    images, message = IMAGES[kind]
-
-    with pytest.raises(ValueError, match=f"(?s){message}"):
-        tiny.fit(images, Y)
-
-    assert not tiny.__sklearn_is_fitted__()
-
-
-@pytest.mark.parametrize(
-    "kind", ["NaN", "infinity", "too large", "strings", "no images"]
-)
-def test_bad_images_are_refused_in_predict(tiny, kind):
-    """What are no images is refused in predict."""
-    images, message = IMAGES[kind]
-    tiny.fit(X, Y)
-
-    with pytest.raises(ValueError, match=f"(?s){message}"):
-        tiny.predict(images)
 
 
 LABELS = {
@@ -135,65 +43,6 @@ def test_labels_in_a_column_are_taken_with_a_warning(tiny):
         tiny.fit(X, Y[:, np.newaxis])
 
 
-SHAPES = {
-    "contradiction": (
-        (4, 16),
-        X,
-        r"image_shape=\(4, 16\), but X has shape \(12, 8, 8\)",
-    ),
-    "wrong product": ((3, 3), X.reshape(12, -1), "has 9 pixels, but X has 64 features"),
-    "one number": ((64,), X, "'image_shape' parameter of CNNClassifier must be a seq"),
-    "not whole": (
-        (8.5, 8),
-        X,
-        "'image_shape' parameter of CNNClassifier must be a seq",
-    ),
-    "zero": ((0, 8), X, "'image_shape' parameter of CNNClassifier must be a seq"),
-}
-
-
-@pytest.mark.parametrize("kind", SHAPES)
-def test_contradicting_image_shape_is_refused(tiny, kind):
-    """`image_shape` has to be a shape, and that of X."""
-    shape, images, message = SHAPES[kind]
-
-    with pytest.raises(ValueError, match=message):
-        tiny.set_params(image_shape=shape).fit(images, Y)
-
-
-OTHER_IMAGES = {
-    "other size": (np.zeros((2, 9, 9)), r"shape \(2, 9, 9\).*Bring images to one size"),
-    "transposed": (np.zeros((2, 4, 16)), "Bring images to one size"),
-    "other channels": (np.zeros((2, 8, 8, 3)), "Bring images to one size"),
-    "single": (
-        np.zeros((8, 8)),
-        r"single image, add the sample axis: `X\[np.newaxis\]",
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", OTHER_IMAGES)
-def test_images_unlike_those_in_fit_are_refused(tiny, kind):
-    """Predicting on images of another shape is an error that names both."""
-    images, message = OTHER_IMAGES[kind]
-    tiny.fit(X, Y)
-
-    with pytest.raises(
-        ValueError, match=r"fitted on images of .*\(8, 8, 1\).*" + message
-    ):
-        tiny.predict(images)
-
-
-def test_single_or_channels_first_color_image_is_refused(tiny):
-    """A color image without its sample axis, or channels first, is named so."""
-    tiny.fit(np.random.default_rng(0).random((12, 8, 9, 3)), Y)
-
-    with pytest.raises(ValueError, match="add the sample axis"):
-        tiny.predict(np.zeros((8, 9, 3)))
-    with pytest.raises(ValueError, match="Move the channels to the end"):
-        tiny.predict(np.zeros((2, 3, 8, 9)))
-
-
 WEIGHTS = {
     "negative": (-np.ones(12), "Negative values in data passed to `sample_weight`"),
     "zero": (np.zeros(12), "must contain at least one non-zero number"),
@@ -212,7 +61,7 @@ def test_bad_weights_are_refused(tiny, kind):
 
 
 CLASS_WEIGHTS = {
-    "unknown class": ({0: 1, 7: 2}, r"classes that y does not have: \[7\]"),
+    "unknown class": ({7: 2}, r"classes that y does not have: \[7\].*No name is among"),
     "negative": ({0: -1.0}, "finite and not negative. Got {0: -1.0}"),
     "not a number": ({0: "two"}, "finite and not negative"),
     "all zero": ({0: 0, 1: 0}, "gives every row of X the weight 0"),

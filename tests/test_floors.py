@@ -13,6 +13,7 @@ ROOT = Path(sklcnn.__file__).parent
 
 FLOORS = [
     "_sklearn",
+    "_rows",
     "_steps",
     "_warnings",
     "_atomic_write",
@@ -27,6 +28,7 @@ FLOORS = [
     "images._random",
     "images._warp",
     "images._augmented",
+    "images._border",
     "images._decode",
     "images._cache",
     "images._files",
@@ -74,6 +76,7 @@ FLOORS = [
     "checkpoints._state",
     "checkpoints._lookup",
     "checkpoints",
+    "_label_arrays",
     "_labels",
     "_classifier",
     "persistence._content",

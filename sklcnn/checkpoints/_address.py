@@ -141,7 +141,7 @@ def describe_images(images, rows, image_shape):
         kind = fingerprint(type(images))
         return inner, kind, steps, hash_array(images.rows), _try_steps(images, rows)
     if type(images) is ImageFiles:
-        made_by = images.size, images.mode, images.dtype.str, images.aspect
+        made_by = images.made_by
         files = repr([_describe_file(path) for path in images.paths])
         return made_by, hashlib.sha256(files.encode()).hexdigest()
     if type(images) is MappedImages:

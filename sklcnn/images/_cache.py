@@ -9,7 +9,7 @@ MAX_BYTES = 2 * 2**30
 class ImageCache:
     """Decoded images by file, up to a limit.
 
-    Images that were made alike (same size, mode, dtype and aspect) are a group. When
+    Images that were made alike (by equal parameters of `ImageFiles`) are a group. When
     the limit is reached, groups that are no longer read make room, oldest first; a full
     cache of one group stays as it is, since a training that passes over all files in
     turn would otherwise push out each image just before it is needed.

@@ -1,4 +1,4 @@
-"""From a file to pixels: one image, whatever the format, or an error that names it."""
+"""Decoding of image files of all formats; errors name the file."""
 
 import os
 import stat
@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from sklcnn.images._border import pad_center
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
@@ -38,7 +40,16 @@ def read_header(path):
         return Header(_dtype(image), _is_gray(image), _upright_size(image))
 
 
-def decode(path, size=None, *, mode=None, dtype=None, aspect="pad"):
+def decode(
+    path,
+    size=None,
+    *,
+    color_mode=None,
+    dtype=None,
+    aspect="pad",
+    background="white",
+    pad_value="border",
+):
     """Read the first image of a file as an array.
 
     Parameters
@@ -48,12 +59,17 @@ def decode(path, size=None, *, mode=None, dtype=None, aspect="pad"):
     size : tuple of int or None, default=None
         Height and width of the result. With None, and where the image has this size,
         its pixels are left as they are.
-    mode : {"gray", "rgb"} or None, default=None
+    color_mode : {"gray", "rgb"} or None, default=None
         The channels of the result. With None, those of the file.
     dtype : {"uint8", "uint16", "float32"} or None, default=None
         The dtype of the result. With None, that of the file.
     aspect : {"pad", "crop", "stretch"}, default="pad"
         How images of another aspect are brought to `size`.
+    background : {"white", "black"}, default="white"
+        What transparent pixels show.
+    pad_value : float or "border", default="border"
+        Pixel value beside an image that is padded, on the scale of the result, or the
+        median color of its border.
 
     Returns
     -------
@@ -70,20 +86,24 @@ def decode(path, size=None, *, mode=None, dtype=None, aspect="pad"):
     with open_image(path) as image:
         # the further images of an MPO file are previews of the first
         has_more = image.format != "MPO" and getattr(image, "is_animated", False)
-        _decode_smaller(image, size, mode, aspect)
+        _decode_smaller(image, size, color_mode, aspect)
         found, is_gray = _dtype(image), _is_gray(image)
         _keep_deep_alpha(image)
         # a camera's rotation is a tag of the file, not a choice of this package
         ImageOps.exif_transpose(image, in_place=True)
         if found == "uint8":
-            image = _to_plain_mode(image, is_gray or mode == "gray")
+            to_gray = is_gray or color_mode == "gray"
+            image = _to_plain_mode(image, to_gray, background)
         if size is not None and image.size != size[::-1]:
-            pixels = _resize(image, size, aspect, found)
+            pixels = _resize(image, size, aspect, found, background)
         else:
-            pixels = _pixels(image, found)
-        if mode == "rgb" and pixels.ndim == 2:
+            pixels = _pixels(image, found, background)
+        if color_mode == "rgb" and pixels.ndim == 2:
             pixels = np.repeat(pixels[..., np.newaxis], 3, axis=2)
-        return convert_pixels(pixels, dtype or found), has_more
+        pixels = convert_pixels(pixels, dtype or found)
+        if size is not None:
+            pixels = pad_center(pixels[np.newaxis], *size, pad_value)[0]
+        return pixels, has_more
 
 
 @contextmanager
@@ -270,7 +290,7 @@ def _is_on_its_side(image):
     return image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
 
 
-def _decode_smaller(image, size, mode, aspect):
+def _decode_smaller(image, size, color_mode, aspect):
     """Let a JPEG be decoded at a fraction of its size, and in gray if that is wanted.
 
     Four times the size of the result is kept, and the rest left to an antialiased
@@ -287,24 +307,24 @@ def _decode_smaller(image, size, mode, aspect):
             scale = choose(width / image.width, height / image.height)
             width, height = scale * image.width, scale * image.height
         draft_size = (max(1, round(4 * width)), max(1, round(4 * height)))
-    image.draft("L" if mode == "gray" else None, draft_size)
+    image.draft("L" if color_mode == "gray" else None, draft_size)
 
 
-def _to_plain_mode(image, to_gray):
+def _to_plain_mode(image, to_gray, background):
     """Make 8-bit images gray or RGB, whatever they were."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
+        behind = Image.new("RGBA", image.size, background)
+        image = Image.alpha_composite(behind, image)
     plain_mode = "L" if to_gray else "RGB"
     return image if image.mode == plain_mode else image.convert(plain_mode)
 
 
-def _pixels(image, dtype):
+def _pixels(image, dtype, background):
     """Make an array of an image in mode L, RGB or one deeper than 8 bits."""
     pixels = np.asarray(image)
     if dtype == "uint16":
-        pixels = _deep_gray(image, pixels)
+        pixels = _deep_gray(image, pixels, background)
     elif dtype == "float32" and pixels.dtype.kind in "iu":
         # Pillow has one mode for each width, signed or not
         pixels = pixels.view(f"{'i' if _is_signed(image) else 'u'}{pixels.itemsize}")
@@ -314,22 +334,24 @@ def _pixels(image, dtype):
     return pixels
 
 
-def _deep_gray(image, pixels):
-    """Do for 16 bits what Pillow does for 8: transparency is white, negatives turn."""
+def _deep_gray(image, pixels, background):
+    """Do for 16 bits what Pillow does for 8: fill transparency, turn negatives."""
+    behind = 65535 if background == "white" else 0
     if pixels.ndim == 3:  # the bytes of gray and alpha, see `_keep_deep_alpha`
         gray, alpha = np.moveaxis(pixels.view(">u2").astype(np.uint32), -1, 0)
-        return (gray * alpha + 65535 * (65535 - alpha) + 32767) // 65535
+        return (gray * alpha + behind * (65535 - alpha) + 32767) // 65535
     if image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC, 0) == WHITE_IS_ZERO:
         return 65535 - pixels
     if "transparency" in image.info:
-        return np.where(pixels == image.info["transparency"], 65535, pixels)
+        return np.where(pixels == image.info["transparency"], behind, pixels)
     return pixels
 
 
-def _resize(image, size, aspect, dtype):
-    """Resize with antialiasing to ``(height, width)``; black where nothing is."""
+def _resize(image, size, aspect, dtype, background):
+    """Resize with antialiasing to ``(height, width)``, or to what has to be padded."""
     if dtype != "uint8":
-        image = Image.fromarray(_pixels(image, dtype).astype(np.float32))
+        pixels = _pixels(image, dtype, background)
+        image = Image.fromarray(pixels.astype(np.float32))
     height, width = size
     box = None
     if aspect == "crop":
@@ -346,7 +368,4 @@ def _resize(image, size, aspect, dtype):
     pixels = np.asarray(image)
     if dtype == "uint16":
         pixels = np.clip(np.rint(pixels), 0, 65535)
-    canvas = np.zeros((*size, *pixels.shape[2:]), dtype=dtype)
-    top, left = (size[0] - height) // 2, (size[1] - width) // 2
-    canvas[top : top + height, left : left + width] = pixels
-    return canvas
+    return pixels.astype(dtype, copy=False)

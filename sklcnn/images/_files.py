@@ -1,4 +1,4 @@
-"""Images in files, read when they are asked for."""
+"""Image files, read on demand."""
 
 import os
 import threading
@@ -11,6 +11,8 @@ import numpy as np
 from joblib import effective_n_jobs
 from joblib.parallel import ThreadingBackend
 
+from sklcnn._rows import index_of
+from sklcnn.images._border import check_pad_value
 from sklcnn.images._cache import CACHE
 from sklcnn.images._decode import cause_of, decode
 from sklcnn.images._lazy import LazyImages
@@ -19,13 +21,13 @@ MEND = (
     "Leave such files out first: `sklcnn.images.find_bad_images` lists what can't be "
     "read."
 )
-"""What an error says that stops at the first file that can't be read."""
+"""End of the message of a file that can't be read."""
 
 N_NAMED = 3
-"""How many files a warning names before it only counts."""
+"""Maximum number of files that a warning names."""
 
 ROWS_AT_ONCE = 256
-"""How many files a thread is given at a time, where there are many."""
+"""Number of files per task of a thread."""
 
 
 class ImageFiles(LazyImages):
@@ -40,7 +42,7 @@ class ImageFiles(LazyImages):
         The files: BMP, GIF, JPEG, PNG, PPM, TIFF or WebP.
     size : int or tuple of (int, int)
         Height and width every image is brought to. A number is both.
-    mode : {"gray", "rgb"}, default="rgb"
+    color_mode : {"gray", "rgb"}, default="rgb"
         Channels every image is brought to.
     dtype : {"uint8", "uint16", "float32"}, default="uint8"
         Pixels are converted between the full ranges of these dtypes, floats being on
@@ -48,6 +50,11 @@ class ImageFiles(LazyImages):
     aspect : {"pad", "crop", "stretch"}, default="pad"
         How images of another aspect are brought to `size`: see
         :class:`~sklcnn.preprocessing.ReadImages`.
+    background : {"white", "black"}, default="white"
+        What transparent pixels show.
+    pad_value : float or "border", default="border"
+        Pixel value beside images that are padded, on the scale of the pixels.
+        ``"border"`` is the median color of the border of each image.
     cache : {"memory"} or None, default=None
         Whether decoded images are kept, up to 2 GB in each process.
     n_jobs : int or None, default=None
@@ -62,6 +69,9 @@ class ImageFiles(LazyImages):
     bad_rows : ndarray of int
         Positions of files known to be unreadable, in increasing order. Whoever trains
         leaves these rows out; reading them is an error.
+    index : pandas.Index or None
+        That of `paths`, if they are a column of a data frame: subsets keep the part of
+        it that is theirs.
 
     See Also
     --------
@@ -86,34 +96,53 @@ class ImageFiles(LazyImages):
         paths,
         size,
         *,
-        mode="rgb",
+        color_mode="rgb",
         dtype="uint8",
         aspect="pad",
+        background="white",
+        pad_value="border",
         cache=None,
         n_jobs=None,
         bad_rows=(),
     ):
+        self.index = index_of(paths)
         self.paths = check_paths(paths, name=type(self).__name__)
         self.size = check_size(size, name=type(self).__name__)
-        self.mode = _check_option("mode", mode, ("gray", "rgb"))
+        self.color_mode = _check_option("color_mode", color_mode, ("gray", "rgb"))
         dtypes = ("uint8", "uint16", "float32")
         self._dtype = np.dtype(_check_option("dtype", np.dtype(dtype).name, dtypes))
         self.aspect = _check_option("aspect", aspect, ("pad", "crop", "stretch"))
+        self.background = _check_option("background", background, ("white", "black"))
+        self.pad_value = check_pad_value(
+            pad_value, self._dtype, name=type(self).__name__
+        )
         self.cache = _check_option("cache", cache, ("memory", None))
         self.n_jobs = _check_n_jobs(n_jobs)
         self.bad_rows = _check_rows(bad_rows, len(self.paths))
-        self._told = set()
+        self._warned_of = set()
 
     @property
     def shape(self):
         """Shape of the array that reading every image would give, a tuple."""
-        channels = (3,) if self.mode == "rgb" else ()
+        channels = (3,) if self.color_mode == "rgb" else ()
         return (len(self.paths), *self.size, *channels)
 
     @property
     def dtype(self):
         """The numpy dtype of the pixels."""
         return self._dtype
+
+    @property
+    def made_by(self):
+        """All that the pixels of a file depend on besides the file, a dict."""
+        return {
+            "size": self.size,
+            "color_mode": self.color_mode,
+            "dtype": self.dtype.name,
+            "aspect": self.aspect,
+            "background": self.background,
+            "pad_value": self.pad_value,
+        }
 
     def read(self, rows):
         """Read the images of the given rows as an array.
@@ -144,7 +173,7 @@ class ImageFiles(LazyImages):
             return has_more
 
         has_more = in_threads(read_one, range(len(rows)), self.n_jobs)
-        self._tell_of_more([self.paths[row] for row in rows[has_more]])
+        self._warn_of_frames([self.paths[row] for row in rows[has_more]])
         return images
 
     def take(self, rows):
@@ -163,6 +192,7 @@ class ImageFiles(LazyImages):
         taken = object.__new__(type(self))
         vars(taken).update(vars(self))
         taken.paths = self.paths[rows]
+        taken.index = None if self.index is None else self.index[rows]
         taken.bad_rows = np.flatnonzero(np.isin(rows, self.bad_rows))
         return taken
 
@@ -184,35 +214,36 @@ class ImageFiles(LazyImages):
                 return False, cause_of(error, self.paths[row])
 
         found = in_threads(check_one, range(len(self)), self.n_jobs)
-        self._tell_of_more([self.paths[i] for i, (more, _) in enumerate(found) if more])
+        self._warn_of_frames(
+            [self.paths[i] for i, (more, _) in enumerate(found) if more]
+        )
         return {row: problem for row, (_, problem) in enumerate(found) if problem}
 
     def __getstate__(self):
-        return {**vars(self), "paths": self.paths.tolist(), "_told": None}
+        return {**vars(self), "paths": self.paths.tolist(), "_warned_of": None}
 
     def __setstate__(self, state):
         vars(self).update(state)
         self.paths = _object_array(state["paths"])
-        self._told = set()
+        self._warned_of = set()
 
     def _read_one(self, path):
         """Give the pixels of one file and whether it holds further images."""
-        made_by = (self.size, self.mode, self.dtype.name, self.aspect)
         if self.cache is None:
-            return _decode(path, made_by)
-        stamp = _stamp(path)
-        pixels = CACHE.get(made_by, path, stamp)
+            return decode(path, **self.made_by)
+        group, stamp = tuple(self.made_by.values()), _stamp(path)
+        pixels = CACHE.get(group, path, stamp)
         if pixels is not None:
             return pixels, False
-        pixels, has_more = _decode(path, made_by)
-        CACHE.put(made_by, path, stamp, pixels)
+        pixels, has_more = decode(path, **self.made_by)
+        CACHE.put(group, path, stamp, pixels)
         return pixels, has_more
 
-    def _tell_of_more(self, paths):
+    def _warn_of_frames(self, paths):
         """Warn of files that hold several images, once of each."""
-        paths = [path for path in dict.fromkeys(paths) if path not in self._told]
+        paths = [path for path in dict.fromkeys(paths) if path not in self._warned_of]
         if paths:
-            self._told.update(paths)
+            self._warned_of.update(paths)
             warnings.warn(
                 f"Files with several frames or pages, of which the first is used: "
                 f"{len(paths)} ({name_some(list(map(repr, paths)))}).",
@@ -340,11 +371,6 @@ def _object_array(values):
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
-
-
-def _decode(path, made_by):
-    size, mode, dtype, aspect = made_by
-    return decode(path, size, mode=mode, dtype=dtype, aspect=aspect)
 
 
 def _stamp(path):

@@ -16,6 +16,9 @@ class LazyImages(ABC):
     bad_rows = np.empty(0, dtype=np.intp)
     """Positions that are known to be unreadable."""
 
+    index = None
+    """Index of the rows in the data frame of pandas that they came from, or None."""
+
     @property
     @abstractmethod
     def shape(self):
@@ -63,9 +66,9 @@ class LazyImages(ABC):
         return self.shape[0]
 
     def __getitem__(self, key):
-        if isinstance(key, tuple):
-            key = self._first_axis_key(key)
-        rows = np.arange(len(self), dtype=np.intp)[key]
+        rows = np.arange(len(self), dtype=np.intp)[self._first_axis_key(key)]
+        if rows.ndim > 1:
+            raise IndexError(self._explain(key))
         return self.read(rows[np.newaxis])[0] if rows.ndim == 0 else self.take(rows)
 
     def __array__(self, dtype=None, copy=None):
@@ -97,11 +100,24 @@ class LazyImages(ABC):
         return f"<{type(self).__name__} of shape {self.shape} and dtype {self.dtype}>"
 
     def _first_axis_key(self, key):
-        rows, *rest = key
-        if any(part is not Ellipsis and part != slice(None) for part in rest):
-            raise IndexError(
-                f"{type(self).__name__} takes an index, a slice, an index array or a "
-                f"mask for its first axis only, got {key!r}. Read it first: "
-                "`np.asarray(images)[...]`."
-            )
+        """Take the rows out of ``(rows, ...)`` and ``(rows, :, :)``."""
+        if not isinstance(key, tuple):
+            return key
+        rows, *rest = key or (slice(None),)
+        n_ellipses = sum(part is Ellipsis for part in key)
+        takes_whole_images = all(map(_is_whole, rest)) and n_ellipses < 2
+        if not takes_whole_images or len(key) - n_ellipses > self.ndim:
+            raise IndexError(self._explain(key))
         return rows
+
+    def _explain(self, key):
+        return (
+            f"{type(self).__name__} takes an index, a slice, an index array or a mask "
+            f"for its first axis only. Got {key!r}. Read it first: "
+            "`np.asarray(images)[...]`."
+        )
+
+
+def _is_whole(part):
+    """Tell whether a part of a key takes all of an axis, or of several."""
+    return part is Ellipsis or (isinstance(part, slice) and part == slice(None))

@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 
+from sklcnn._arrays import refuse_masked
+from sklcnn._rows import wanted_index
 from sklcnn.images._lazy import LazyImages
 
 PIXELS_READ = 2**22
-"""How many pixels, over all channels, are read before the function is applied."""
+"""Number of pixel values, over all channels, read per call of the function."""
 
 
 class MappedImages(LazyImages):
@@ -47,6 +49,11 @@ class MappedImages(LazyImages):
         """Positions that are known to be unreadable, an array of int."""
         return getattr(self.images, "bad_rows", LazyImages.bad_rows)
 
+    @property
+    def index(self):
+        """Index of the rows in the data frame that they came from, or None."""
+        return self.images.index if isinstance(self.images, LazyImages) else None
+
     def read(self, rows):
         """Read the images of the given rows and apply the function to them."""
         if not len(rows):
@@ -68,11 +75,22 @@ class MappedImages(LazyImages):
 
 
 class RowsOf(LazyImages):
-    """Some rows of a foreign lazy array (zarr, h5py), which would read its slices."""
+    """Some rows of an array, or of a foreign lazy one, which would read its slices.
 
-    def __init__(self, images, rows):
+    Parameters
+    ----------
+    images : array of shape (n, height, width[, n_channels])
+        Numpy's, zarr's or h5py's.
+    rows : ndarray of shape (n_samples,), dtype intp
+        Positions of the rows in it.
+    index : pandas.Index of length n_samples, default=None
+        That of the data frame that the rows came from.
+    """
+
+    def __init__(self, images, rows, index=None):
         self.images = images
         self.rows = rows
+        self.index = index
 
     @property
     def shape(self):
@@ -90,7 +108,31 @@ class RowsOf(LazyImages):
 
     def take(self, rows):
         """Keep only the given rows, without reading them."""
-        return RowsOf(self.images, self.rows[rows])
+        index = None if self.index is None else self.index[rows]
+        return RowsOf(self.images, self.rows[rows], index)
+
+
+def with_rows_of(images, X, estimator):
+    """Let an array of images keep the index of `X`, where `set_output` asks for frames.
+
+    Parameters
+    ----------
+    images : ndarray or LazyImages of shape (n_samples, ...)
+        What an estimator gives. Lazy images have their index themselves.
+    X : object
+        What it was given.
+    estimator : estimator
+        Whose `set_output`, or the global configuration, says what is wanted.
+
+    Returns
+    -------
+    images : ndarray or LazyImages of shape (n_samples, ...)
+        Lazy where an index is known and wanted.
+    """
+    index = wanted_index(X, estimator)
+    if index is None or isinstance(images, LazyImages):
+        return images
+    return RowsOf(images, np.arange(images.shape[0], dtype=np.intp), index)
 
 
 def read_rows(images, rows):
@@ -111,4 +153,6 @@ def read_rows(images, rows):
         return images.read(rows)
     # h5py takes no index but an increasing one
     unique, inverse = np.unique(rows, return_inverse=True)
-    return np.asarray(images[unique])[inverse]
+    pixels = images[unique]
+    refuse_masked(pixels, type(images).__name__)  # netCDF gives such arrays
+    return np.asarray(pixels)[inverse]

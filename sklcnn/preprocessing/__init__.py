@@ -1,11 +1,11 @@
-"""Steps that change images without chance, the same in `fit` and `predict`."""
+"""Deterministic steps, which do the same in `fit` and `predict`."""
 
 from sklcnn.preprocessing._color import EqualizeHistogram, Grayscale
 from sklcnn.preprocessing._denoise import Denoise
 from sklcnn.preprocessing._function import ImageFunction
 from sklcnn.preprocessing._geometric import CenterCrop, Flip, Rotate
 from sklcnn.preprocessing._read import ReadImages
-from sklcnn.preprocessing._resize import Rescale, Resize
+from sklcnn.preprocessing._resize import Resize, ResizeByFactor
 
 __all__ = [
     "CenterCrop",
@@ -15,7 +15,7 @@ __all__ = [
     "Grayscale",
     "ImageFunction",
     "ReadImages",
-    "Rescale",
     "Resize",
+    "ResizeByFactor",
     "Rotate",
 ]

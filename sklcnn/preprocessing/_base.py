@@ -1,4 +1,4 @@
-"""What all steps share that change every image by itself, without chance."""
+"""Base class of the deterministic steps."""
 
 import copy
 import math
@@ -11,18 +11,20 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._arrays import is_lazy
+from sklcnn._pixels import check_fill_value
 from sklcnn._sklearn import fit_context
-from sklcnn._steps import ImageStepMixin
+from sklcnn._steps import ImageStepMixin, in_container
 from sklcnn._validation import check_images, resolve_image_shape
-from sklcnn.images._mapped import MappedImages, read_rows
+from sklcnn.images._mapped import MappedImages, read_rows, with_rows_of
 from sklcnn.preprocessing._mixed import images_of_mixed_sizes
 
 PARTS_PER_JOB = 4
 READ_AT_ONCE = 256
+LARGEST = float(np.finfo(np.float32).max)  # a step may bring pixels into range
 
 
 class BasePreprocessing(ImageStepMixin, BaseEstimator):
-    """A step that changes each image by itself, without chance.
+    """Base class of steps that transform each image by itself, deterministically.
 
     A subclass gives `_apply_to_image`, or `_apply` where a whole batch is quicker. Both
     get images as they came: gray ones may be without a channel axis.
@@ -48,7 +50,10 @@ class BasePreprocessing(ImageStepMixin, BaseEstimator):
             The fitted step.
         """
         X, self.image_shape_ = self._check(without_draws(X, self), reset=True)
-        self._apply(first_image(X, self.image_shape_))
+        first = self._apply(first_image(X, self.image_shape_))
+        if isinstance(X, np.ndarray) and X.ndim == 2:
+            first = flat_where_readable(first)
+        self._n_features_out = first.shape[1] if first.ndim == 2 else None
         return self
 
     def transform(self, X):
@@ -65,11 +70,20 @@ class BasePreprocessing(ImageStepMixin, BaseEstimator):
         X : ndarray or LazyImages
             The changed images. Lazy images stay lazy. Flat images come out flat where
             the next step will see the same images in them (square gray images, or one
-            row of pixels), and as (n_samples, height, width) elsewhere.
+            row of pixels), and as (n_samples, height, width) elsewhere. `set_output`
+            has an effect on flat images and features.
         """
         check_is_fitted(self)
-        X, image_shape = self._check(without_draws(X, self), reset=False)
+        X = without_draws(X, self)
+        images, image_shape = self._check(X, reset=False)
         self._check_shape(image_shape)
+        output = self._apply_to_all(images, image_shape)
+        if output.ndim == 2:
+            return in_container(output, X, self)
+        return with_rows_of(output, X, self)
+
+    def _apply_to_all(self, X, image_shape):
+        """Apply the step to arrays, lists of arrays or lazy images."""
         if isinstance(X, list):
             return self._join([self._apply(image[np.newaxis])[0] for image in X])
         if is_lazy(X):
@@ -118,11 +132,13 @@ class BasePreprocessing(ImageStepMixin, BaseEstimator):
         images = images_of_mixed_sizes(X, name) if self._takes_mixed_sizes else None
         if images is not None:
             X = [
-                check_images(image[np.newaxis], estimator=self, reset=reset)[0]
+                check_images(
+                    image[np.newaxis], estimator=self, reset=reset, largest=LARGEST
+                )[0]
                 for image in images
             ]
             return X, (None, None, 1 if X[0].ndim == 2 else X[0].shape[2])
-        X = check_images(X, estimator=self, reset=reset)
+        X = check_images(X, estimator=self, reset=reset, largest=LARGEST)
         if not reset and has_pixels_of(X, self.image_shape_):
             return X, self.image_shape_
         return X, resolve_image_shape(X.shape, name=name)
@@ -145,7 +161,9 @@ class BasePreprocessing(ImageStepMixin, BaseEstimator):
 
     def _transform_lazy(self, X, image_shape):
         # a copy, so that a later set_params changes nothing that was already promised
-        function = copy.copy(self)._apply
+        step = copy.copy(self)
+        vars(step).pop("_sklearn_output_config", None)  # which changes no pixel
+        function = step._apply
         first = function(first_image(X, image_shape))
         mapped = MappedImages(X, function, shape=first.shape[1:], dtype=first.dtype)
         if mapped.ndim in (3, 4):
@@ -227,11 +245,7 @@ def restore_dtype(values, dtype):
     return values.astype(dtype, copy=False)
 
 
-def check_fill_value(cval, dtype, name):
-    """Check that the value for pixels from outside is one the images can hold."""
-    if dtype.kind in "iub" and np.array(cval).astype(dtype) != cval:
-        raise ValueError(
-            f"{name} can't put cval={cval} into images of dtype {dtype}. Give a value "
-            "in the range of the pixels."
-        )
-    return cval
+def check_cval(step, dtype):
+    """Check that the value for pixels from outside is one that the images can hold."""
+    if step.cval != "border":
+        check_fill_value(step.cval, dtype, name=type(step).__name__)

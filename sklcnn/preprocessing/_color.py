@@ -22,8 +22,8 @@ class Grayscale(BasePreprocessing):
     """Make gray images of color images.
 
     The gray value is the luminance, as in :func:`skimage.color.rgb2gray`, in the dtype
-    and range of the pixels. An alpha channel is left out, and what it hides shows. The
-    channel axis goes away; images that are gray already stay so.
+    and range of the pixels. Any alpha channel is dropped; hidden pixels become visible.
+    The channel axis goes away; images that are gray already stay so.
 
     Attributes
     ----------

@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 
+from sklcnn._arrays import refuse_masked
 from sklcnn._sklearn import N_JOBS
 from sklcnn.preprocessing._base import BasePreprocessing
 
@@ -126,6 +127,7 @@ class ImageFunction(BasePreprocessing):
     def _apply_to_image(self, image):
         # a copy, as it may work in place, and workers get what can't be written to
         result = self.function(np.array(image, order="C"), **self._keywords)
+        refuse_masked(result, type(self).__name__)
         if not isinstance(result, np.ndarray) or result.ndim not in (1, 2, 3):
             shape = getattr(result, "shape", "no array")
             raise ValueError(

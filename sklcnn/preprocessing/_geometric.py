@@ -6,10 +6,11 @@ import numpy as np
 from skimage import transform
 
 from sklcnn._sklearn import N_JOBS, Interval, Options, StrOptions
+from sklcnn.images._border import border_colors
 from sklcnn.preprocessing._base import (
     BasePreprocessing,
     as_float,
-    check_fill_value,
+    check_cval,
     restore_dtype,
 )
 from sklcnn.preprocessing._resize import as_size, crop_center
@@ -88,8 +89,9 @@ class Rotate(BasePreprocessing):
         Interpolation: 0 takes the nearest pixel, 1 is bilinear.
     mode : {"constant", "edge", "symmetric", "reflect", "wrap"}, default="constant"
         What stands outside of the images, as in :func:`skimage.transform.rotate`.
-    cval : float, default=0
-        The value of pixels outside of the images for "constant".
+    cval : float or "border", default="border"
+        Pixel value outside of the images for "constant", on the scale of the images:
+        255 is white in uint8. "border" is the median color of the border of each image.
     n_jobs : int or None, default=None
         Number of processes, as in scikit-learn.
 
@@ -121,7 +123,7 @@ class Rotate(BasePreprocessing):
         "resize": ["boolean"],
         "order": [Options(Integral, {0, 1})],
         "mode": [StrOptions({"constant", "edge", "symmetric", "reflect", "wrap"})],
-        "cval": [Interval(Real, None, None, closed="neither")],
+        "cval": [Interval(Real, None, None, closed="neither"), StrOptions({"border"})],
         "n_jobs": N_JOBS,
     }
 
@@ -132,7 +134,7 @@ class Rotate(BasePreprocessing):
         resize=False,
         order=1,
         mode="constant",
-        cval=0,
+        cval="border",
         n_jobs=None,
     ):
         self.degrees = degrees
@@ -143,7 +145,7 @@ class Rotate(BasePreprocessing):
         self.n_jobs = n_jobs
 
     def _apply(self, images):
-        check_fill_value(self.cval, images.dtype, type(self).__name__)
+        check_cval(self, images.dtype)
         turns, rest = divmod(self.degrees, 90)
         keeps_size = turns % 2 == 0 or images.shape[1] == images.shape[2]
         if rest == 0 and (keeps_size or self.resize):
@@ -151,16 +153,22 @@ class Rotate(BasePreprocessing):
         return super()._apply(images)
 
     def _apply_to_image(self, image):
+        values, cval = as_float(image), self.cval
+        outside = 0.0
+        if cval == "border":
+            cval = 0.0  # scikit-image takes one value for all channels
+            if self.mode == "constant":
+                outside = border_colors(values[np.newaxis])[0]
         rotated = transform.rotate(
-            as_float(image),
+            values - outside,
             self.degrees,
             resize=self.resize,
             order=self.order,
             mode=self.mode,
-            cval=self.cval,
+            cval=cval,
             preserve_range=True,
         )
-        return restore_dtype(rotated, image.dtype)
+        return restore_dtype(rotated + outside, image.dtype)
 
 
 class Flip(BasePreprocessing):

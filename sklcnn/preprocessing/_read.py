@@ -1,14 +1,16 @@
 """Reading files, as the first step of a pipeline."""
 
 import warnings
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sklcnn._sklearn import N_JOBS, StrOptions, fit_context
+from sklcnn._rows import index_of
+from sklcnn._sklearn import N_JOBS, Interval, StrOptions, fit_context
 from sklcnn._steps import ImageStepMixin
+from sklcnn.images._border import check_pad_value
 from sklcnn.images._decode import cause_of, read_header
 from sklcnn.images._files import (
     MEND,
@@ -28,7 +30,7 @@ class ReadImages(ImageStepMixin, BaseEstimator):
 
     Files are BMP, GIF, JPEG, PNG, PPM, TIFF or WebP, whatever their names end in. A
     camera's rotation (EXIF) is applied. Palettes, bilevel and CMYK images become gray
-    or RGB. Transparent images are laid on white. Of an animation or a file with several
+    or RGB. Of an animation or a file with several
     pages, the first is used, with a warning. Images of more than 89,478,485 pixels are
     refused before they are decoded. Color profiles are not applied. Truncated files are
     errors unless another library has set ``PIL.ImageFile.LOAD_TRUNCATED_IMAGES``.
@@ -38,13 +40,19 @@ class ReadImages(ImageStepMixin, BaseEstimator):
     size : int, tuple of (int, int) or None, default=None
         Height and width every image is brought to, with antialiasing. A number is both.
         With None, those of the files seen in `fit`, which must have one size.
-    mode : {"auto", "gray", "rgb"}, default="auto"
+    color_mode : {"auto", "gray", "rgb"}, default="auto"
         The channels. ``"auto"`` is gray if all files seen in `fit` are stored as gray
         (WebP has no such images), else rgb.
     aspect : {"pad", "crop", "stretch"}, default="pad"
         How images of another aspect are brought to `size`. ``"pad"`` shows all of the
-        image, in the middle, with black beside it; ``"crop"`` fills the frame with the
-        middle of the image; ``"stretch"`` changes the aspect.
+        image, in the middle, with `pad_value` beside it; ``"crop"`` fills the frame
+        with the middle of the image; ``"stretch"`` changes the aspect.
+    background : {"white", "black"}, default="white"
+        What transparent pixels show. Half-transparent ones show half of it.
+    pad_value : float or "border", default="border"
+        Pixel value beside images that are padded, on the scale of the pixels: 255 is
+        white in uint8. ``"border"`` is the median color of the border of each image,
+        which continues drawings on white as well as pictures on black.
     on_error : {"raise", "warn"}, default="raise"
         What to do about files that can't be read when training. ``"warn"`` reads every
         file once in `fit_transform`, names those that fail in one warning, and leaves
@@ -66,7 +74,7 @@ class ReadImages(ImageStepMixin, BaseEstimator):
     ----------
     size_ : tuple of int
         Height and width of the images.
-    mode_ : {"gray", "rgb"}
+    color_mode_ : {"gray", "rgb"}
         Their channels.
     dtype_ : {"uint8", "uint16", "float32"}
         That of the pixels: uint8, uint16 (if any file seen in `fit` is gray with 16
@@ -94,8 +102,13 @@ class ReadImages(ImageStepMixin, BaseEstimator):
 
     _parameter_constraints: dict = {
         "size": [Integral, tuple, list, np.ndarray, None],
-        "mode": [StrOptions({"auto", "gray", "rgb"})],
+        "color_mode": [StrOptions({"auto", "gray", "rgb"})],
         "aspect": [StrOptions({"pad", "crop", "stretch"})],
+        "background": [StrOptions({"white", "black"})],
+        "pad_value": [
+            Interval(Real, None, None, closed="neither"),
+            StrOptions({"border"}),
+        ],
         "on_error": [StrOptions({"raise", "warn"})],
         "cache": [StrOptions({"memory"}), None],
         "n_jobs": N_JOBS,
@@ -105,15 +118,19 @@ class ReadImages(ImageStepMixin, BaseEstimator):
         self,
         size=None,
         *,
-        mode="auto",
+        color_mode="auto",
         aspect="pad",
+        background="white",
+        pad_value="border",
         on_error="raise",
         cache=None,
         n_jobs=None,
     ):
         self.size = size
-        self.mode = mode
+        self.color_mode = color_mode
         self.aspect = aspect
+        self.background = background
+        self.pad_value = pad_value
         self.on_error = on_error
         self.cache = cache
         self.n_jobs = n_jobs
@@ -156,7 +173,7 @@ class ReadImages(ImageStepMixin, BaseEstimator):
         """
         paths = check_paths(X, name=type(self).__name__)
         self._fit_headers(paths)
-        images = self._images(paths)
+        images = self._images(paths, X)
         if self.on_error == "warn":
             problems = images.check_files()
             _check_some_are_good(problems, paths)
@@ -178,7 +195,7 @@ class ReadImages(ImageStepMixin, BaseEstimator):
             Reading a file that can't be read is an error that names it.
         """
         check_is_fitted(self)
-        return self._images(check_paths(X, name=type(self).__name__))
+        return self._images(check_paths(X, name=type(self).__name__), X)
 
     def _fit_headers(self, paths):
         """Learn from the headers, and give the problems of those that can't be read."""
@@ -193,10 +210,11 @@ class ReadImages(ImageStepMixin, BaseEstimator):
         _check_some_are_good(problems, paths)
         self.size_ = self._choose_size(headers, paths)
         is_gray = all(header.is_gray for header in headers.values())
-        auto_mode = "gray" if is_gray else "rgb"
-        self.mode_ = auto_mode if self.mode == "auto" else self.mode
+        found = "gray" if is_gray else "rgb"
+        self.color_mode_ = found if self.color_mode == "auto" else self.color_mode
         dtypes = {header.dtype for header in headers.values()}
         self.dtype_ = max(dtypes, key=("uint8", "uint16", "float32").index)
+        check_pad_value(self.pad_value, np.dtype(self.dtype_), name=type(self).__name__)
         return problems
 
     def _choose_size(self, headers, paths):
@@ -214,16 +232,20 @@ class ReadImages(ImageStepMixin, BaseEstimator):
             )
         return next(iter(first_row))
 
-    def _images(self, paths):
-        return ImageFiles(
+    def _images(self, paths, X):
+        images = ImageFiles(
             paths,
             self.size_,
-            mode=self.mode_,
+            color_mode=self.color_mode_,
             dtype=self.dtype_,
             aspect=self.aspect,
+            background=self.background,
+            pad_value=self.pad_value,
             cache=self.cache,
             n_jobs=self.n_jobs,
         )
+        images.index = index_of(X)
+        return images
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,4 +1,4 @@
-"""Other sizes for images: `Resize` and `Rescale`."""
+"""Resizing to one size or by a factor: `Resize` and `ResizeByFactor`."""
 
 from numbers import Integral, Real
 
@@ -6,10 +6,11 @@ import numpy as np
 import torch
 
 from sklcnn._sklearn import Interval, StrOptions
+from sklcnn.images._border import pad_center
 from sklcnn.preprocessing._base import (
     BasePreprocessing,
     as_float,
-    check_fill_value,
+    check_cval,
     restore_dtype,
 )
 
@@ -35,8 +36,9 @@ class Resize(BasePreprocessing):
         - "stretch" changes the aspect ratio.
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What "pad" fills up with, as in :func:`numpy.pad`.
-    cval : float, default=0
-        The value of pixels that "constant" fills up with.
+    cval : float or "border", default="border"
+        Pixel value that "constant" fills up with, on the scale of the images: 255 is
+        white in uint8. "border" is the median color of the border of each image.
 
     Attributes
     ----------
@@ -50,7 +52,7 @@ class Resize(BasePreprocessing):
 
     See Also
     --------
-    Rescale : Change the size by a factor.
+    ResizeByFactor : Change the size by a factor.
     CenterCrop : Cut out the middle.
 
     Notes
@@ -67,7 +69,7 @@ class Resize(BasePreprocessing):
     >>> import numpy as np
     >>> from sklcnn.preprocessing import Resize
     >>> images = [np.ones((4, 8)), np.ones((6, 6))]
-    >>> Resize((4, 4)).fit_transform(images)[0]
+    >>> Resize((4, 4), cval=0).fit_transform(images)[0]
     array([[0., 0., 0., 0.],
            [1., 1., 1., 1.],
            [1., 1., 1., 1.],
@@ -80,10 +82,10 @@ class Resize(BasePreprocessing):
         "size": [Interval(Integral, 1, None, closed="left"), tuple, list],
         "aspect": [StrOptions({"pad", "crop", "stretch"})],
         "mode": [StrOptions({"constant", "edge", "symmetric", "reflect"})],
-        "cval": [Interval(Real, None, None, closed="neither")],
+        "cval": [Interval(Real, None, None, closed="neither"), StrOptions({"border"})],
     }
 
-    def __init__(self, size=(64, 64), *, aspect="pad", mode="constant", cval=0):
+    def __init__(self, size=(64, 64), *, aspect="pad", mode="constant", cval="border"):
         self.size = size
         self.aspect = aspect
         self.mode = mode
@@ -91,14 +93,23 @@ class Resize(BasePreprocessing):
 
     def _apply(self, images):
         height, width = as_size(self.size, type(self).__name__)
-        cval = check_fill_value(self.cval, images.dtype, type(self).__name__)
+        check_cval(self, images.dtype)
         if self.aspect != "stretch":
             images = resize_images(images, *self._inner_size(images, height, width))
         if self.aspect == "crop":
             return crop_center(images, height, width)
         if self.aspect == "pad":
-            return pad_center(images, height, width, mode=self.mode, cval=cval)
+            return self._pad(images, height, width)
         return resize_images(images, height, width)
+
+    def _pad(self, images, height, width):
+        if self.mode == "constant":
+            return pad_center(images, height, width, self.cval)
+        rows, columns = height - images.shape[1], width - images.shape[2]
+        before = (0, rows // 2, columns // 2, 0)
+        after = (0, rows - rows // 2, columns - columns // 2, 0)
+        widths = list(zip(before, after, strict=True))[: images.ndim]
+        return np.pad(images, widths, mode=self.mode)
 
     def _inner_size(self, images, height, width):
         """Size of the resized images before they are padded or cropped."""
@@ -110,17 +121,16 @@ class Resize(BasePreprocessing):
         return max(1, round(rows * scale)), width
 
 
-class Rescale(BasePreprocessing):
+class ResizeByFactor(BasePreprocessing):
     """Change the size of images by a factor.
 
-    It is the size that is scaled, as in :func:`skimage.transform.rescale`; for the
-    range of the pixels see `ImageFunction` with
-    :func:`skimage.exposure.rescale_intensity`, which `CNNClassifier` does not need: it
-    standardizes by itself. Interpolation is that of `Resize`.
+    Interpolation is that of `Resize`. What :func:`skimage.transform.rescale` does,
+    under a name that is not that of a change of pixel values in other packages.
+    `CNNClassifier` needs no such change: it standardizes pixels itself.
 
     Parameters
     ----------
-    scale : float or tuple of (float, float), default=0.5
+    factor : float or tuple of (float, float), default=0.5
         Factor for height and width: above 1 is bigger. A number is both.
 
     Attributes
@@ -139,31 +149,31 @@ class Rescale(BasePreprocessing):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklcnn.preprocessing import Rescale
+    >>> from sklcnn.preprocessing import ResizeByFactor
     >>> images = np.arange(16, dtype=np.uint8).reshape(1, 4, 4)
-    >>> Rescale(0.5).fit_transform(images)
+    >>> ResizeByFactor(0.5).fit_transform(images)
     array([[[ 4,  5],
             [10, 11]]], dtype=uint8)
     """
 
     _parameter_constraints: dict = {
-        "scale": [Interval(Real, 0, None, closed="neither"), tuple, list],
+        "factor": [Interval(Real, 0, None, closed="neither"), tuple, list],
     }
 
-    def __init__(self, scale=0.5):
-        self.scale = scale
+    def __init__(self, factor=0.5):
+        self.factor = factor
 
     def _apply(self, images):
-        scale = (
-            self.scale if isinstance(self.scale, (tuple, list)) else [self.scale] * 2
-        )
-        positive = self._parameter_constraints["scale"][0]
-        if len(scale) != 2 or not all(map(positive.is_satisfied_by, scale)):
+        pair = self.factor
+        if not isinstance(pair, (tuple, list)):
+            pair = [pair] * 2
+        positive = self._parameter_constraints["factor"][0]
+        if len(pair) != 2 or not all(map(positive.is_satisfied_by, pair)):
             raise ValueError(
-                f"{type(self).__name__} expects scale to be a positive number, or one "
-                f"for the height and one for the width. Got scale={self.scale!r}."
+                f"{type(self).__name__} expects factor to be a positive number, or one "
+                f"for the height and one for the width. Got factor={self.factor!r}."
             )
-        sides = zip(images.shape[1:3], scale, strict=True)
+        sides = zip(images.shape[1:3], pair, strict=True)
         return resize_images(images, *(max(1, round(side * f)) for side, f in sides))
 
 
@@ -209,18 +219,6 @@ def crop_center(images, height, width):
     top = (images.shape[1] - height) // 2
     left = (images.shape[2] - width) // 2
     return np.ascontiguousarray(images[:, top : top + height, left : left + width])
-
-
-def pad_center(images, height, width, *, mode, cval):
-    """Put images into the middle of larger ones."""
-    if images.shape[1:3] == (height, width):
-        return images
-    rows, columns = height - images.shape[1], width - images.shape[2]
-    before = (0, rows // 2, columns // 2, 0)
-    after = (0, rows - rows // 2, columns - columns // 2, 0)
-    widths = list(zip(before, after, strict=True))[: images.ndim]
-    fill = {"constant_values": cval} if mode == "constant" else {}
-    return np.pad(images, widths, mode=mode, **fill)
 
 
 def _resize_chunk(images, height, width):

@@ -33,7 +33,7 @@ def files(tmp_path):
     for number in range(6):
         Image.new("L", (4, 4), number).save(tmp_path / f"{number}.png")
     paths = sorted(tmp_path.iterdir())
-    return ImageFiles(paths, (4, 4), mode="gray")
+    return ImageFiles(paths, (4, 4), color_mode="gray")
 
 
 def address(images):
@@ -49,7 +49,8 @@ def test_files_are_told_by_name_size_and_dates(files):
     assert address(files) == address(files[np.arange(6)]) == before
     assert address(files[::-1]) != before
     assert (
-        address(ImageFiles(files.paths, (4, 4), aspect="crop", mode="gray")) != before
+        address(ImageFiles(files.paths, (4, 4), aspect="crop", color_mode="gray"))
+        != before
     )
     status = os.stat(files.paths[3])
     Image.new("L", (4, 4), 77).save(files.paths[3])

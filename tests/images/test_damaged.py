@@ -143,7 +143,7 @@ def test_one_wrong_byte(extension, tmp_path):
         data[position] ^= rng.integers(1, 256)
         path.write_bytes(data)
 
-        images = ImageFiles([path], (8, 8), mode="gray")
+        images = ImageFiles([path], (8, 8), color_mode="gray")
 
         if images.check_files():
             with pytest.raises(ValueError, match=path.name):

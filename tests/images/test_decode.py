@@ -96,7 +96,7 @@ def test_16_bits_are_scaled_to_8(tmp_path):
     """As 8 bits, 16 bits are rounded, not clipped."""
     path = write(tmp_path / "x.png", DEEP)
 
-    pixels, _ = decode(path, mode="rgb", dtype="uint8")
+    pixels, _ = decode(path, color_mode="rgb", dtype="uint8")
 
     assert pixels.shape == (20, 30, 3)
     assert_array_equal(pixels[..., 1], np.rint(DEEP / 257))
@@ -257,7 +257,7 @@ def test_16_bit_gray_with_transparency_stays_deep(tmp_path):
     opacity = alpha / 65535
     assert pixels.dtype == np.uint16
     assert_array_equal(pixels, np.rint(DEEP * opacity + 65535 * (1 - opacity)))
-    assert decode(path, (4, 4), mode="rgb", dtype="uint8")[0].shape == (4, 4, 3)
+    assert decode(path, (4, 4), color_mode="rgb", dtype="uint8")[0].shape == (4, 4, 3)
     assert read_header(path) == ("uint16", True, (20, 30))
 
 
@@ -350,11 +350,11 @@ def test_previews_of_a_camera_are_no_frames(tmp_path):
 
 @pytest.mark.parametrize("aspect", ["pad", "crop", "stretch"])
 def test_aspect(aspect, tmp_path):
-    """Pad shows all beside black, crop fills with the middle, stretch distorts."""
+    """Pad shows all beside a value, crop fills with the middle, stretch distorts."""
     photo = smooth_photo(40, 80)
     path = write(tmp_path / "x.png", photo)
 
-    pixels, _ = decode(path, (40, 40), aspect=aspect)
+    pixels, _ = decode(path, (40, 40), aspect=aspect, pad_value=0)
 
     if aspect == "pad":
         assert not pixels[:10].any()
@@ -385,7 +385,7 @@ def test_shrunk_jpeg_looks_like_the_full_one(mode, tmp_path):
     path = write(tmp_path / "x.jpg", smooth_photo(600, 800), quality=95)
     full = Image.open(path).convert("L" if mode == "gray" else "RGB")
 
-    pixels, _ = decode(path, (60, 80), mode=mode)
+    pixels, _ = decode(path, (60, 80), color_mode=mode)
 
     expected = full.resize((80, 60), Image.Resampling.BILINEAR)
     assert_allclose(pixels.astype(int), np.asarray(expected), atol=3)

@@ -11,8 +11,8 @@ from sklcnn.preprocessing import (
     Flip,
     Grayscale,
     ImageFunction,
-    Rescale,
     Resize,
+    ResizeByFactor,
     Rotate,
 )
 
@@ -27,8 +27,8 @@ STEPS = [
     Grayscale(),
     ImageFunction(),
     ImageFunction(np.negative),
-    Rescale(),
-    Rescale((1, 1.5)),
+    ResizeByFactor(),
+    ResizeByFactor((1, 1.5)),
     Resize((3, 4)),
     Resize((4, 4), aspect="crop"),
     Rotate(),

@@ -179,3 +179,13 @@ def test_steps_follow_each_other(images):
     features = make_pipeline(Resize(6), Flip(), mean).fit_transform(mixed)
 
     assert features.shape == (3, 3)
+
+
+def test_masked_result_is_refused():
+    """What is masked would come out as what is behind."""
+
+    def mask_dark(image):
+        return np.ma.masked_less(image, 0.5)
+
+    with pytest.raises(ValueError, match="ImageFunction got a masked array"):
+        ImageFunction(mask_dark).fit(np.random.default_rng(0).random((2, 4, 4)))

@@ -85,10 +85,27 @@ def test_rotated_uint8_is_rounded():
     """The result is the nearest whole number, not the one below."""
     images = random_images((2, 8, 8))
 
-    rotated = Rotate(33).fit_transform(images)
+    rotated = Rotate(33, cval=0).fit_transform(images)
 
     expected = [rotate(x, 33, preserve_range=True) for x in images]
     assert np.abs(rotated - np.stack(expected)).max() <= 0.501
+
+
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_rotation_continues_the_color_of_the_border(order, dtype):
+    """A picture on a color of its own has no corners of another one."""
+    images = np.full((2, 9, 9, 3), [250, 130, 20], dtype)
+    images[1] = 7
+    images[:, 3:6, 3:6] = 99
+
+    rotated = Rotate(30, order=order).fit_transform(images)
+
+    assert_allclose(rotated[:, [0, 0, 8, 8], [0, 8, 0, 8]], images[:, [0] * 4, [0] * 4])
+    assert_array_equal(
+        Rotate(30, mode="edge").fit_transform(images),
+        Rotate(30, mode="edge", cval=9).fit_transform(images),
+    )
 
 
 def test_rotation_is_counterclockwise():

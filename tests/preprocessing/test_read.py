@@ -5,17 +5,19 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 
 from sklcnn.images import ImageFiles
-from sklcnn.preprocessing import ReadImages
+from sklcnn.preprocessing import ImageFunction, ReadImages
 
 RNG = np.random.default_rng(0)
 
@@ -99,9 +101,14 @@ def test_gray_files_give_gray_images(tmp_path):
     color = [*paths, save(tmp_path / "color.png", np.dstack([gray] * 3))]
 
     assert ReadImages((8, 8)).fit_transform(paths).shape == (2, 8, 8)
-    assert ReadImages((8, 8), mode="rgb").fit_transform(paths).shape == (2, 8, 8, 3)
+    assert ReadImages((8, 8), color_mode="rgb").fit_transform(paths).shape == (
+        2,
+        8,
+        8,
+        3,
+    )
     assert ReadImages((8, 8)).fit_transform(color).shape == (3, 8, 8, 3)
-    assert ReadImages((8, 8), mode="gray").fit_transform(color).shape == (3, 8, 8)
+    assert ReadImages((8, 8), color_mode="gray").fit_transform(color).shape == (3, 8, 8)
     assert_array_equal(ReadImages((8, 8)).fit(paths).transform(color)[2], gray)
 
 
@@ -166,6 +173,44 @@ def test_images_stay_images_whatever_the_output(dataset, tiny):
 
     assert isinstance(model[:1].fit_transform(X), ImageFiles)
     assert model.fit(X, y).predict(X).shape == (20,)
+
+
+def test_images_keep_the_index_of_their_paths(dataset):
+    """Through training with broken files, prediction and any subset."""
+    paths = pd.Series(dataset[0], index=range(100, 120))[::-1]
+    reader = ReadImages(8, on_error="warn")
+
+    assert_array_equal(reader.fit_transform(paths).index, range(119, 99, -1))
+    assert reader.transform(paths[3:5]).index.tolist() == [116, 115]
+    assert reader.transform(paths)[[4, 0, 0]].index.tolist() == [115, 119, 119]
+    assert pickle.loads(pickle.dumps(reader.transform(paths)[:1])).index.tolist() == [
+        119
+    ]
+    assert reader.transform(dataset[0]).index is None
+    assert reader.transform(list(paths)).index is None
+
+
+def test_features_of_read_images_are_named_and_indexed(dataset):
+    """A frame of features is joined to the rows that they were read for."""
+    X, _ = dataset
+    frame = pd.DataFrame({"path": X, "row": np.arange(20)}, index=np.arange(20)[::-1])
+    features = make_pipeline(ReadImages(8), ImageFunction(np.mean, axis=(0, 1)))
+    joined = ColumnTransformer(
+        [("image", features, "path"), ("table", "passthrough", ["row"])]
+    ).set_output(transform="pandas")
+
+    shuffled = joined.fit_transform(frame).loc[frame.index[::-1]]
+    part = joined.transform(frame[5:9])
+
+    assert shuffled.columns.tolist() == [
+        *[f"image__imagefunction{channel}" for channel in range(3)],
+        "table__row",
+    ]
+    means = np.asarray(ReadImages(8).fit_transform(X)).mean(axis=(1, 2))
+    assert_array_equal(shuffled["table__row"], np.arange(20)[::-1])
+    np.testing.assert_allclose(shuffled.iloc[:, :3], means[::-1])
+    np.testing.assert_allclose(part.iloc[:, :3], means[5:9])
+    assert part["table__row"].tolist() == [5, 6, 7, 8]
 
 
 def damage(paths, rows=(2, 3, 5, 7)):
@@ -237,11 +282,11 @@ def test_nothing_but_broken_files(dataset):
 
 def test_scikit_learn_can_handle_it():
     """Parameters, copies and tags are those of any estimator."""
-    reader = ReadImages((8, 8), mode="gray", n_jobs=2)
+    reader = ReadImages((8, 8), color_mode="gray", n_jobs=2)
 
     assert clone(reader).get_params() == reader.get_params()
     assert reader.set_params(aspect="crop").aspect == "crop"
-    assert repr(reader).startswith("ReadImages(aspect='crop', mode='gray'")
+    assert repr(reader).startswith("ReadImages(aspect='crop', color_mode='gray'")
     tags = get_tags(reader).input_tags
     assert (tags.one_d_array, tags.two_d_array, tags.string) == (True, False, True)
     with pytest.raises(NotFittedError):
@@ -267,8 +312,11 @@ def test_fitted_reader_pickles(dataset):
         {"size": np.array([4, 4, 4])},
         {"size": (8,)},
         {"size": (0, 8)},
-        {"mode": "color"},
+        {"color_mode": "color"},
         {"aspect": "fill"},
+        {"background": "red"},
+        {"pad_value": "edge"},
+        {"pad_value": np.nan},
         {"on_error": "ignore"},
         {"cache": True},
         {"n_jobs": 1.5},

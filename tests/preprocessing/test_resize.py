@@ -7,7 +7,7 @@ from PIL import Image
 from skimage import data
 from skimage.transform import rescale, resize
 
-from sklcnn.preprocessing import CenterCrop, Rescale, Resize
+from sklcnn.preprocessing import CenterCrop, Resize, ResizeByFactor
 
 
 def resize_with_pillow(image, height, width):
@@ -201,7 +201,7 @@ def test_rescale_has_the_size_of_scikit_image(scale):
     """The factor is that of `skimage.transform.rescale`."""
     image = picture("gray").astype(float)
 
-    rescaled = Rescale(scale).fit_transform(image[np.newaxis])[0]
+    rescaled = ResizeByFactor(scale).fit_transform(image[np.newaxis])[0]
 
     expected = rescale(image, scale, anti_aliasing=True)
     assert rescaled.shape == expected.shape
@@ -210,4 +210,4 @@ def test_rescale_has_the_size_of_scikit_image(scale):
 
 def test_rescale_leaves_at_least_a_pixel():
     """A tiny factor makes no empty image."""
-    assert Rescale(0.01).fit_transform(np.ones((2, 5, 9))).shape == (2, 1, 1)
+    assert ResizeByFactor(0.01).fit_transform(np.ones((2, 5, 9))).shape == (2, 1, 1)
