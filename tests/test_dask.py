@@ -142,7 +142,7 @@ FAILURES = {
     r"a has 3": (raise_value, lambda: OwnError("a", 3)),
     r"raised KeyboardInterrupt\(\)": (raise_value, KeyboardInterrupt),
     r"raised SystemExit": (sys.exit, 3),
-    r"serialize .*lock": (lambda _: threading.Lock(), 0),
+    r"pickle .*lock": (lambda _: threading.Lock(), 0),
     r"invalid literal": (lambda _: UnreadableResult(), 0),
     r"(?i)cannot pickle|serialize": (id, Unpicklable()),
 }

@@ -1,6 +1,7 @@
 """joblib's Dask backend, with data that come back where a worker is lost."""
 
 import asyncio
+import pickle
 import sys
 import time
 from uuid import uuid4
@@ -9,6 +10,7 @@ from joblib import parallel_config, register_parallel_backend
 from joblib._dask import Batch, DaskDistributedBackend
 
 try:
+    import cloudpickle
     import dask
     from distributed import Client, get_client
     from tlz import identity
@@ -59,13 +61,19 @@ class KeepingClient:
 
 
 class NestingBatch(Batch):
-    """Calls made on a worker, whose own parallel calls go to the cluster alike."""
+    """Calls made on a worker, whose own parallel calls go to the cluster alike.
+
+    Their results come as bytes: a client that can't read what it is sent may lose its
+    connection to the scheduler, and all that it waits for.
+    """
 
     def __call__(self, tasks=None):
         """Make the calls; none of them ends the worker by what it raises."""
         try:
             with parallel_config(backend=KeepingBackend()):
-                return [function(*args, **kwargs) for function, args, kwargs in tasks]
+                return cloudpickle.dumps(
+                    [f(*args, **kwargs) for f, args, kwargs in tasks]
+                )
         except (KeyboardInterrupt, SystemExit) as error:
             raise RuntimeError(f"A task on a Dask worker raised {error!r}.") from error
 
@@ -137,7 +145,7 @@ class KeepingBackend(DaskDistributedBackend):
         key = f"{batch!r}-{uuid4().hex}"
         future = self.client.submit(batch, tasks=tasks, key=key, **self.submit_kwargs)
         try:
-            return await future
+            return pickle.loads(await future)
         finally:
             future.release()
 
