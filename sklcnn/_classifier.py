@@ -3,7 +3,6 @@
 import contextlib
 import os
 import types
-from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -13,10 +12,11 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._labels import check_labels, check_weights, encode_labels, find_classes
+from sklcnn._rows import with_index
 from sklcnn._sklearn import (
     N_JOBS,
     CallbackSupportMixin,
@@ -36,6 +36,7 @@ from sklcnn._validation import (
     warn_if_lost_in_float32,
     warn_if_out_of_range,
 )
+from sklcnn._validation_data import add_validation, set_rows_aside
 from sklcnn.checkpoints import find_checkpoints, resume, saver
 from sklcnn.network import (
     LR_SCHEDULES,
@@ -56,7 +57,6 @@ from sklcnn.network import (
     resolve_precision,
     set_formats,
     softmax_in_place,
-    split_rows,
     torch_threads,
     use_best_weights,
     with_steps_of,
@@ -84,11 +84,12 @@ class CNNClassifier(
         Without it, a square number of features is a square gray image and any other
         number is one row of pixels.
     network : "convnet" or callable, default="convnet"
-        The network. A callable takes the number of channels and of classes and gives a
-        `torch.nn.Module` from standardized images of shape `(n, n_channels, height,
-        width)` to logits of shape `(n, n_classes)`; it must be importable for the
-        classifier to be pickled. The parameters up to `batch_norm` describe the
-        built-in network only.
+        The network. A callable takes the number of channels and of classes and returns
+        a `torch.nn.Module` from standardized images of shape `(n, n_channels, height,
+        width)` to logits of shape `(n, n_classes)`; it is tried on two images of noise.
+        It must be importable for the classifier to be pickled. The parameters from
+        `conv_channels` to `batch_norm` describe the built-in network only; a warning
+        names those that are set beside another one.
     conv_channels : sequence of int, default=(32, 64, 128)
         Number of channels of each block of convolution, pooling, batch normalization
         and ReLU.
@@ -140,17 +141,20 @@ class CNNClassifier(
         few images it is as many as make 1,000 steps, at most 100.
     early_stopping : bool, default=False
         Whether to set images aside for validation, stop when their loss no longer
-        falls, and keep the weights of the epoch where it was smallest.
+        falls, and keep the weights of the epoch where it was smallest. With a schedule
+        whose learning rate falls, patience begins to count where the rate is under a
+        tenth of its peak: before that, the loss is still to fall.
     validation_fraction : float, default=0.1
         Share of the images, of each class alike, that `early_stopping` sets aside, in
-        (0, 1).
+        (0, 1). Classes of one image stay in training.
     n_iter_no_change : int, default=5
         Number of epochs without improvement after which `early_stopping` stops.
     tol : float, default=1e-4
         By how much the validation loss must fall to count as an improvement.
     device : str, default="auto"
-        "cpu", "cuda", "cuda:<index>" or "auto", which is CUDA where there is one. Where
-        there are several, "auto" gives the workers of joblib and Dask one each in turn.
+        "cpu", "cuda", "cuda:<index>", another device that torch knows, such as "mps" or
+        "xpu", or "auto", which is CUDA where it is available, else the CPU. Where there
+        are several GPUs, "auto" gives the workers of joblib and Dask one each in turn.
     precision : {"auto", "float32", "bfloat16", "float64"}, default="auto"
         Number format of training and prediction. "auto" trains in bfloat16 where the
         hardware multiplies it in silicon, and predicts in float32. Weights are float32
@@ -160,8 +164,8 @@ class CNNClassifier(
         takes up to a minute once, needs a compiler and rounds differently. Meant for
         small networks on a GPU, where starting kernels takes longer than running them.
     n_jobs : int, default=None
-        Number of CPU threads; None is 1 and -1 all cores. Another number rounds
-        differently, which training magnifies: the network is another one.
+        Number of CPU threads; None is 1 and -1 all cores. Results are reproducible only
+        for the same number of threads. In a forked process it is 1, with a warning.
     checkpoint_dir : path-like, default=None
         Folder in which `fit` keeps the state of training after its epochs. The same
         `fit`, called again after it was killed, goes on from there, and one that was
@@ -169,9 +173,9 @@ class CNNClassifier(
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last call.
     callbacks : list of skorch callbacks, default=None
-        Callbacks of the skorch net that does the training. Its history holds epochs,
-        not batches, and validation with `early_stopping` only; `lr_schedule` sets the
-        learning rate of every step, over a scheduler among the callbacks.
+        Callbacks of the skorch net that does the training. `LRScheduler` sets the
+        learning rate in place of `lr_schedule`. Validation losses are there with
+        `early_stopping` or `X_val`.
     random_state : int, RandomState instance or None, default=None
         Determines the initial weights, the order of the images, dropout and the images
         set aside. An int makes results on a CPU the same to the last bit; None draws a
@@ -186,15 +190,16 @@ class CNNClassifier(
     image_shape_ : tuple of three ints
         Height, width and number of channels of the images.
     net_ : skorch.NeuralNetClassifier
-        The fitted skorch net; `net_.module_` is the network, which takes pixels of
-        shape `(n, height, width, n_channels)` as they are and gives logits.
+        The fitted skorch net, with class numbers for labels; it can be trained on.
+        `net_.module_` is the network, which takes pixels of shape `(n, height, width,
+        n_channels)` as they are and returns logits.
     history_ : list of dict
-        For each epoch: `train_loss`, `learning_rate` (of its last step), `seconds`
-        and, with `early_stopping`, `valid_loss` and `valid_accuracy`.
+        For each epoch: `train_loss`, `learning_rate` (of its last step), `seconds`,
+        with validation `valid_loss` and `valid_accuracy`, and what `callbacks` record.
     n_iter_ : int
         Number of epochs trained.
     best_epoch_ : int
-        Position in `history_` of the epoch whose weights were kept.
+        Position in `history_`, from 0, of the epoch whose weights were kept.
     n_features_in_ : int
         Number of features of flat images; absent otherwise.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -210,6 +215,12 @@ class CNNClassifier(
     Pickles hold the weights as numpy arrays, in float32 but for `precision="float64"`,
     and not the state of the optimizer: after loading, `partial_fit` starts with fresh
     momentum.
+
+    Where `fit` or `partial_fit` fails or is interrupted, by Ctrl-C say, what was
+    finished stays: the network of the last epoch that ended, with `n_iter_` and
+    `history_` to match, or all of an earlier fit where none did. The exception is then
+    raised. Several threads may predict at a time; those that predict while another one
+    trains the same network wait for the end of its epoch.
 
     Where a GPU runs out of memory, training batches go through the network in 2 parts,
     or 4 and so on, whose gradients are summed: the same step to rounding, but that
@@ -230,14 +241,17 @@ class CNNClassifier(
     - Nothing is written while less than 50 times as long as the last write took has
       gone by since. A folder that can't be written to is an error as training begins,
       and a warning later on; a full disk and a damaged file are warnings at any time.
-    - Images in files are told by name, size and dates. Arrays are hashed, which takes
-      a second for some 1 GB; arrays that are read from disk are read once for that.
-    - Of a `network` of one's own, its code is part of the hash, and all that it uses:
-      functions, classes and values of its module and of other modules that are no
-      installed package. Where something does not tell what it holds, as a lock, or such
-      a module that is imported within a function, a warning says so, and the folder is
-      not used. What the network keeps must be in its `state_dict`.
+    - Image files are identified by path, size and dates, not by content. Arrays are
+      hashed, which takes a second for some 1 GB; arrays that are read from disk are
+      read once for that.
+    - A network is identified as it was built: by its layers, their attributes and
+      initial weights, by the source of the files of layers of one's own, and by what
+      the untrained network makes of two images. Where an attribute can't be described,
+      such as a lock, or a class has no source, a warning says so, and the folder is not
+      used. What the network keeps must be in its `state_dict`.
     - Trainings that `ShareBatches` shares out are not kept.
+    - The folder must be trusted as a file of a model must: whoever writes to it decides
+      what is loaded. Nothing in it is executed.
     - What `callbacks` hold is not kept. With them, only finished trainings are; they
       are called for epochs that are trained, and not for those that are loaded.
     - `partial_fit`, and `fit` where it goes on by `warm_start`, use no checkpoints.
@@ -428,9 +442,11 @@ class CNNClassifier(
                 reset=not continues,
             )
             if X_val is not None or y_val is not None:
-                data = self._add_validation(data, classes, image_shape, X_val, y_val)
+                data = add_validation(data, classes, image_shape, X_val, y_val, self)
             elif self.early_stopping:
-                data = self._set_rows_aside(data, classes, seed, groups)
+                data = set_rows_aside(
+                    data, classes, self.validation_fraction, seed, groups
+                )
             if continues:
                 net, checkpoints = self._continue(data), None
             else:
@@ -523,35 +539,6 @@ class CNNClassifier(
             return images, shape
         check_image_shape(images.shape, self.image_shape_, name=name)
         return images, self.image_shape_
-
-    def _set_rows_aside(self, data, classes, seed, groups):
-        """Set rows aside for early stopping."""
-        if groups is not None:
-            groups = column_or_1d(groups)
-            check_consistent_length(data.targets, groups)
-            groups = groups[data.rows]
-        labels = classes[data.targets[data.rows]]
-        rows, valid_rows = split_rows(
-            data.rows, labels, self.validation_fraction, seed, groups
-        )
-        return replace(data, rows=rows, valid=replace(data, rows=valid_rows))
-
-    def _add_validation(self, data, classes, image_shape, X_val, y_val):
-        """Check images to validate on."""
-        name = type(self).__name__
-        if X_val is None or y_val is None:
-            raise ValueError(
-                f"{name}.fit expects both X_val and y_val, or neither. Got only "
-                f"{'y_val' if X_val is None else 'X_val'}."
-            )
-        images = check_images(plain(X_val), estimator=self, reset=False)
-        check_image_shape(images.shape, image_shape, name=name)
-        labels = check_labels(images, y_val, name=name)
-        weights = np.ones(len(labels))
-        weights[getattr(images, "bad_rows", [])] = 0
-        targets = encode_labels(labels, classes, weights)
-        valid = TrainingData(images, targets, weights, np.flatnonzero(weights))
-        return replace(data, valid=valid)
 
     def _draw_seed(self):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -728,7 +715,7 @@ class CNNClassifier(
         embeddings : ndarray of shape (n_samples, n_features_out)
             One row an image.
         """
-        return self._run("embeddings", X)
+        return with_index(self._run("embeddings", X), X, self)
 
     def _logits(self, X):
         """Compute logits in float64, as probabilities are."""

@@ -78,6 +78,7 @@ FLOORS = [
     "checkpoints",
     "_label_arrays",
     "_labels",
+    "_validation_data",
     "_classifier",
     "persistence._content",
     "persistence._trusted",

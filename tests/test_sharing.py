@@ -86,7 +86,7 @@ y = np.arange(60) % 3
 parameters = dict(
     conv_channels=(4,), hidden_units=(), batch_size=16, max_epochs=2, random_state=0
 )
-callbacks = [ShareBatches()]
+callbacks, index = [ShareBatches()], 0
 
 def attempt(function):
     try:

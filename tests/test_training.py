@@ -263,7 +263,8 @@ def test_precisions(digits, precision):
     model.fit(X[:150], y[:150])
 
     expected = np.float64 if precision == "float64" else np.float32
-    assert model.decision_function(X).dtype == expected
+    assert model.transform(X).dtype == expected
+    assert model.decision_function(X).dtype == np.float64
     assert model.score(X[150:], y[150:]) > 0.8
 
 

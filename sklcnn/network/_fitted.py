@@ -181,10 +181,9 @@ class FittedNetwork:
             )
             if not is_array:
                 warn_if_other_depth(images.dtype, self.pixel_dtype, name=name)
-        with self.lock.reading():
+        with self.lock.reading(), self._evaluating():
             for batch, n_rows in itertools.chain([(first, n_first)], batches):
                 with (
-                    self._evaluating(),
                     torch_threads(n_jobs),
                     torch.enable_grad() if grad else torch.inference_mode(),
                     self.number_format(training=False),

@@ -1,7 +1,6 @@
 """The training loop."""
 
 import contextlib
-import copy
 import math
 import time
 from dataclasses import dataclass
@@ -21,8 +20,8 @@ from sklcnn.network._optimization import (
     set_weight_decay,
 )
 
-N_CHECKED = 4
-"""Number of images whose outputs are checked after each epoch."""
+LARGE = 1e4
+"""Norm of all weights from which outputs are checked after each epoch."""
 
 
 @dataclass
@@ -158,7 +157,8 @@ def train_epoch(training):
         net.notify("on_epoch_end", **datasets)
     except KeyboardInterrupt:  # which is how skorch's callbacks stop a training
         stopped_by_callback = True
-    check_finite(net, batches)
+    is_last = training.n_done == training.n_epochs or stopped_by_callback
+    check_finite(net, batches, is_last=is_last)
     stopped_by_patience = training.stopping is not None and training.stopping.update(
         net.history[-1, "valid_loss"],
         net.module_,
@@ -218,15 +218,19 @@ def record_loss(net, name, loss):
     net.history.record(f"{name}_best", all(loss < other for other in before))
 
 
-def check_finite(net, batches):
+def check_finite(net, batches, *, is_last):
     """Raise where the losses of the last epoch, or outputs after it, are not finite.
 
-    The last training loss is that before the last step.
+    The last training loss is that before the last step. Outputs are not finite only
+    where weights are large.
     """
     record = net.history[-1]
     is_finite = math.isfinite(record["train_loss"] + record.get("valid_loss", 0))
     if is_finite and "valid_loss" not in record:
-        is_finite = net.is_finite(batches.first_images(N_CHECKED))
+        weights = [w.detach() for g in net.optimizer_.param_groups for w in g["params"]]
+        size = float(torch.nn.utils.get_total_norm(weights))
+        if is_last or not size < LARGE:
+            is_finite = net.is_finite(batches.first_images())
     if not is_finite:
         raise ValueError(
             f"Training diverged: loss or outputs are not finite after "
@@ -246,18 +250,35 @@ def use_best_weights(training):
 
 @contextlib.contextmanager
 def undone_on_error(net):
-    """Restore weights, optimizer and history if something fails."""
-    weights = copy.deepcopy(net.module_.state_dict())
-    steps = copy.deepcopy(net.optimizer_.state_dict())
+    """Restore weights, optimizer and history if something fails after an epoch."""
     n_epochs = len(net.history)
+    # before the first epoch there is nothing to go back to
+    kept = [(tensor, tensor.clone()) for tensor in tensors_of(net) if n_epochs]
+    steps = {
+        parameter: dict(state) for parameter, state in net.optimizer_.state.items()
+    }
+    groups = [dict(group) for group in net.optimizer_.param_groups]
     try:
         yield
     except BaseException:
-        net.module_.load_state_dict(weights)
-        net.optimizer_.load_state_dict(steps)
+        with torch.no_grad():
+            for tensor, values in kept:
+                tensor.copy_(values)
+        net.optimizer_.state.clear()
+        net.optimizer_.state.update(steps)
+        for group, values in zip(net.optimizer_.param_groups, groups, strict=True):
+            group.update(values)
         del net.history[n_epochs:]
         net.module_.eval()
         raise
+
+
+def tensors_of(net):
+    """List all tensors that a training changes in place."""
+    weights = [t.detach() for t in net.module_.state_dict().values()]
+    states = net.optimizer_.state.values()
+    steps = [value for state in states for value in state.values()]
+    return [t for t in (*weights, *steps) if isinstance(t, torch.Tensor)]
 
 
 def seeded_where_drawn(net, epoch):

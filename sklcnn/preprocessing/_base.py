@@ -26,8 +26,9 @@ LARGEST = float(np.finfo(np.float32).max)  # a step may bring pixels into range
 class BasePreprocessing(ImageStepMixin, BaseEstimator):
     """Base class of steps that transform each image by itself, deterministically.
 
-    A subclass gives `_apply_to_image`, or `_apply` where a whole batch is quicker. Both
-    get images as they came: gray ones may be without a channel axis.
+    A subclass gives `_apply_to_image`, or `_apply` where a whole batch is quicker: each
+    of them is the other one by default. Both get images as they came: gray ones may be
+    without a channel axis.
     """
 
     _takes_mixed_sizes = False
@@ -122,6 +123,10 @@ class BasePreprocessing(ImageStepMixin, BaseEstimator):
             for part in np.array_split(images, n_parts)
         )
         return self._join([image for part in parts for image in part])
+
+    def _apply_to_image(self, image):
+        """Change one image."""
+        return self._apply(image[np.newaxis])[0]
 
     def _join(self, images):
         return np.stack(images, dtype=images[0].dtype)  # in its byte order

@@ -39,7 +39,9 @@ STEPS = [
     Rotate(20),
 ]
 
-every_step = pytest.mark.parametrize("step", STEPS, ids=repr)
+every_step = pytest.mark.parametrize(
+    "step", STEPS, ids=lambda step: type(step).__name__
+)
 
 
 def test_pandas_output_breaks_nothing():
