@@ -59,7 +59,7 @@ def check_images(X, *, estimator, reset=True, largest=LARGEST_PIXEL):
         If `X` is sparse.
     """
     name = type(estimator).__name__
-    if hasattr(X, "to_list") and len(X.shape) == 1:  # a column of a data frame
+    if hasattr(X, "to_list") and len(getattr(X, "shape", ())) == 1:  # of a data frame
         X = X.to_list()
     if hasattr(X, "iloc"):
         check_columns(X, name)
