@@ -18,6 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._labels import check_labels, check_weights, encode_labels, find_classes
+from sklcnn._rows import with_index
 from sklcnn._sklearn import (
     N_JOBS,
     CallbackSupportMixin,
@@ -685,7 +686,7 @@ class CNNClassifier(
         embeddings : ndarray of shape (n_samples, n_features_out)
             One row an image.
         """
-        return self._run("embeddings", X)
+        return with_index(self._run("embeddings", X), X, self)
 
     def _logits(self, X):
         return self._run("logits", X)
