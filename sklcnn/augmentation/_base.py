@@ -8,10 +8,12 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._pixels import check_fill_value
+from sklcnn._rows import wanted_index
 from sklcnn._sklearn import Interval, fit_context
 from sklcnn._steps import ImageStepMixin
 from sklcnn._validation import check_image_shape, check_images
 from sklcnn.images import AugmentedImages
+from sklcnn.images._mapped import with_rows_of
 
 PROBABILITY = Interval(Real, 0, 1, closed="both")
 
@@ -147,8 +149,8 @@ class BaseAugmentation(ImageStepMixin, BaseEstimator, ABC):
         """
         images = self._remember(X)
         if isinstance(X, AugmentedImages):
-            return AugmentedImages(images, (*X.steps, clone(self)), X.rows)
-        return AugmentedImages(images, (clone(self),))
+            return AugmentedImages(images, (*X.steps, clone(self)), X.rows, X.index)
+        return AugmentedImages(images, (clone(self),), index=wanted_index(X, self))
 
     def transform(self, X):
         """Return the images as they are: only training sees random transforms.
@@ -170,7 +172,7 @@ class BaseAugmentation(ImageStepMixin, BaseEstimator, ABC):
             check_image_shape(
                 images.shape, (*self.image_shape_, 1)[:3], name=type(self).__name__
             )
-        return X if isinstance(X, AugmentedImages) else images
+        return X if isinstance(X, AugmentedImages) else with_rows_of(images, X, self)
 
     def _remember(self, X):
         """Check images and parameters, and keep the shape of an image."""

@@ -47,6 +47,8 @@ class AugmentedImages(LazyImages):
         Whole numbers that tell the images apart, on which their draws depend. By
         default the positions. Subsets keep the numbers of their images; the second
         and further occurrences of one number are given new ones.
+    index : pandas.Index of length n_samples, default=None
+        That of the data frame that the images came from. By default that of `images`.
 
     See Also
     --------
@@ -63,7 +65,9 @@ class AugmentedImages(LazyImages):
             [11, 10,  9]]], dtype=uint8)
     """
 
-    def __init__(self, images, steps, rows=None):
+    def __init__(self, images, steps, rows=None, index=None):
+        if index is None and isinstance(images, LazyImages):
+            index = images.index
         if isinstance(images, AugmentedImages):  # the steps noted before come first
             images, steps, rows = (
                 images.images,
@@ -75,6 +79,7 @@ class AugmentedImages(LazyImages):
         self.steps = tuple(steps)
         rows = np.arange(images.shape[0]) if rows is None else rows
         self.rows = number_repeats(rows)
+        self.index = index
         self._told = []
 
     @property
@@ -128,7 +133,9 @@ class AugmentedImages(LazyImages):
         images = self.images
         if not isinstance(images, np.ndarray | LazyImages):
             images = RowsOf(images, np.arange(len(self), dtype=np.intp))
-        subset = AugmentedImages(images[_as_slice(rows)], self.steps, self.rows[rows])
+        index = None if self.index is None else self.index[rows]
+        images = images[_as_slice(rows)]
+        subset = AugmentedImages(images, self.steps, self.rows[rows], index)
         subset._told = self._told  # so that a warning comes once, not for every fold
         return subset
 

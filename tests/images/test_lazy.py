@@ -150,8 +150,7 @@ def test_what_is_known_of_rows_goes_with_them(lazy, kind, rows):
     subset = lazy[kind][rows]
 
     assert_array_equal(subset.bad_rows, np.flatnonzero(np.isin(rows, BAD)))
-    if kind != "augmented":
-        assert subset.index.tolist() == INDEX[rows].tolist()
+    assert subset.index.tolist() == INDEX[rows].tolist()
 
 
 @pytest.mark.parametrize(
