@@ -15,6 +15,7 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from sklcnn._label_arrays import as_labels
 from sklcnn._labels import check_labels, check_weights, encode_labels, find_classes
 from sklcnn._rows import with_index
 from sklcnn._sklearn import (
@@ -47,6 +48,7 @@ from sklcnn.network import (
     channel_statistics,
     check_callbacks,
     check_function,
+    check_outputs,
     check_same_network,
     log_softmax_in_place,
     make_net,
@@ -477,6 +479,8 @@ class CNNClassifier(
         self : CNNClassifier
             The classifier.
         """
+        if classes is not None:
+            classes = as_labels(classes, name=type(self).__name__)
         known = types.SimpleNamespace(classes_=getattr(self, "classes_", None))
         begins = check_partial_fit_first_call(known, classes)
         with self._unchanged_on_error(), torch_threads(self.n_jobs):
@@ -719,7 +723,9 @@ class CNNClassifier(
 
     def _logits(self, X):
         """Compute logits in float64, as probabilities are."""
-        return self._run("logits", X, dtype=np.float64)
+        logits = self._run("logits", X, dtype=np.float64)
+        check_outputs(logits, name=type(self).__name__)
+        return logits
 
     def _run(self, method, X, **options):
         """Ask the fitted network."""

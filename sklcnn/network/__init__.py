@@ -7,7 +7,11 @@ from sklcnn.network._hardware import resolve_device, torch_threads
 from sklcnn.network._memory import release_memory
 from sklcnn.network._net import check_callbacks
 from sklcnn.network._optimization import LR_SCHEDULES, OPTIMIZERS
-from sklcnn.network._outputs import log_softmax_in_place, softmax_in_place
+from sklcnn.network._outputs import (
+    check_outputs,
+    log_softmax_in_place,
+    softmax_in_place,
+)
 from sklcnn.network._plan import (
     build_network,
     check_same_network,
@@ -30,6 +34,7 @@ __all__ = [
     "channel_statistics",
     "check_callbacks",
     "check_function",
+    "check_outputs",
     "check_same_network",
     "log_softmax_in_place",
     "make_net",

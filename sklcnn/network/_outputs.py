@@ -1,6 +1,32 @@
-"""Probabilities of logits, computed where the logits are."""
+"""Checks of logits, and probabilities, computed where the logits are."""
 
 import numpy as np
+
+
+def check_outputs(logits, *, name):
+    """Check that the outputs of a network are finite.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (n_samples, n_classes)
+        The outputs.
+    name : str
+        Name of the estimator, for messages.
+
+    Raises
+    ------
+    ValueError
+        If one is not. The message names its row.
+    """
+    if np.isfinite(logits.sum()):
+        return
+    is_finite = np.isfinite(logits).all(axis=1)
+    if not is_finite.all():
+        raise ValueError(
+            f"{name} computes outputs that are not finite for the image in row "
+            f"{is_finite.argmin()} of X: its pixels are too far from those in fit. "
+            "Scale both alike."
+        )
 
 
 def softmax_in_place(logits):
