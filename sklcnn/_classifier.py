@@ -42,6 +42,7 @@ from sklcnn.checkpoints import find_checkpoints, resume, saver
 from sklcnn.network import (
     LR_SCHEDULES,
     OPTIMIZERS,
+    DivergenceError,
     FittedNetwork,
     TrainingData,
     build_network,
@@ -144,8 +145,9 @@ class CNNClassifier(
     early_stopping : bool, default=False
         Whether to set images aside for validation, stop when their loss no longer
         falls, and keep the weights of the epoch where it was smallest. With a schedule
-        whose learning rate falls, patience begins to count where the rate is under a
-        tenth of its peak: before that, the loss is still to fall.
+        whose learning rate falls, this begins where the rate is under a tenth of its
+        peak: before that, the loss is still to fall. Weights of before are kept only if
+        they are more accurate by over a standard error, as with wrong labels.
     validation_fraction : float, default=0.1
         Share of the images, of each class alike, that `early_stopping` sets aside, in
         (0, 1). Classes of one image stay in training.
@@ -485,7 +487,12 @@ class CNNClassifier(
         begins = check_partial_fit_first_call(known, classes)
         with self._unchanged_on_error(), torch_threads(self.n_jobs):
             data, classes, image_shape = self._check_data(
-                X, y, sample_weight, classes=known.classes_, reset=begins
+                X,
+                y,
+                sample_weight,
+                classes=known.classes_,
+                reset=begins,
+                is_part=True,
             )
             if begins:
                 seed = self._draw_seed()
@@ -497,8 +504,19 @@ class CNNClassifier(
             self._train(training, classes)
         return self
 
-    def _check_data(self, X, y, sample_weight, *, classes, reset):
+    def _check_data(self, X, y, sample_weight, *, classes, reset, is_part=False):
         """Check images, labels and weights.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array-like
+            Images, labels and weights.
+        classes : ndarray of shape (n_classes,) or None
+            Class labels, where they are known.
+        reset : bool
+            Whether these are the first images.
+        is_part : bool, default=False
+            Whether `y` may lack classes.
 
         Returns
         -------
@@ -520,7 +538,7 @@ class CNNClassifier(
             sample_weight,
             labels,
             class_weight=self.class_weight,
-            classes=classes,
+            classes=classes if is_part else None,
             unreadable=getattr(images, "bad_rows", ()),
             name=name,
         )
@@ -620,7 +638,7 @@ class CNNClassifier(
             net.run_training(
                 training, n_jobs=self.n_jobs, progress=bool(self.verbose), **options
             )
-        except ValueError:  # it would diverge again
+        except DivergenceError:  # it would diverge again
             if checkpoints is not None:
                 checkpoints.discard()
             raise

@@ -126,6 +126,13 @@ def test_balanced_weights_are_inverse_frequencies(tiny, noise):
     assert_array_equal(weights_of(balanced), weights_of(rows))
 
 
+def test_balanced_weights_go_on(tiny, noise):
+    """A warm start has all labels, as the first fit has."""
+    tiny.set_params(class_weight="balanced", warm_start=True)
+
+    assert tiny.fit(*noise).fit(*noise).n_iter_ == 4
+
+
 def test_balanced_is_refused_in_partial_fit(tiny, noise):
     """One batch does not tell how frequent the classes are."""
     tiny.set_params(class_weight="balanced")

@@ -38,8 +38,9 @@ def state_of(training):
     tensors = _named("network", net.module_.state_dict())
     for number, state in net.optimizer_.state_dict()["state"].items():
         tensors |= _named(f"optimizer/{number}", state)
-    if stopping is not None and stopping.weights is not None:
-        tensors |= _named("best", stopping.weights)
+    if stopping is not None:
+        tensors |= _named("best", stopping.weights or {})
+        tensors |= _named("early", stopping.early_weights or {})
     for name, value in tensors.items():
         _check_can_be_kept(name, value)
     return facts, tensors
@@ -61,10 +62,10 @@ def restore(training, checkpoint):
         If the checkpoint is that of another network. Nothing is changed then.
     """
     net, stopping, facts = training.net, training.stopping, checkpoint.facts
-    weights, best = checkpoint.part("network"), checkpoint.part("best")
-    _check_fits(weights, net.module_.state_dict())
-    if best:
-        _check_fits(best, net.module_.state_dict())
+    weights = checkpoint.part("network")
+    best, early = checkpoint.part("best"), checkpoint.part("early")
+    for part in filter(None, (weights, best, early)):
+        _check_fits(part, net.module_.state_dict())
     steps = net.optimizer_.state_dict()
     steps["state"] = {}
     for key, value in checkpoint.part("optimizer").items():
@@ -77,7 +78,8 @@ def restore(training, checkpoint):
     for group, rates in zip(net.optimizer_.param_groups, facts["rates"], strict=True):
         group.update(rates)
     if stopping is not None:
-        vars(stopping).update(facts["stopping"], weights=best or None)
+        vars(stopping).update(facts["stopping"])
+        stopping.weights, stopping.early_weights = best or None, early or None
     net.history.extend(facts["history"])
     net.n_parts = facts["n_parts"]
     training.is_stopped = facts["stopped"]

@@ -23,11 +23,12 @@ from sklcnn.network._plan import (
 from sklcnn.network._rules import resolve_precision
 from sklcnn.network._split import split_rows
 from sklcnn.network._statistics import channel_statistics
-from sklcnn.network._training import use_best_weights
+from sklcnn.network._training import DivergenceError, use_best_weights
 
 __all__ = [
     "LR_SCHEDULES",
     "OPTIMIZERS",
+    "DivergenceError",
     "FittedNetwork",
     "TrainingData",
     "build_network",

@@ -79,8 +79,10 @@ class FittedNetwork:
 
     def move(self, device, *, dtype, bfloat16, device_asked_for="auto"):
         """Move the network to a device and to other number formats, in place."""
-        self.module.to(device=device, dtype=dtype, memory_format=torch.channels_last)
-        self.device, self.dtype, self.bfloat16 = device, dtype, tuple(bfloat16)
+        with self.lock.writing():
+            layout = torch.channels_last
+            self.module.to(device=device, dtype=dtype, memory_format=layout)
+            self.device, self.dtype, self.bfloat16 = device, dtype, tuple(bfloat16)
         self.device_asked_for = device_asked_for
         return self
 

@@ -62,7 +62,7 @@ SETTLED = 0.1
 
 
 class EarlyStopping:
-    """Validation loss over the epochs, and the weights of the epoch with the smallest.
+    """Validation loss over the epochs, and the weights of the epochs to choose from.
 
     Parameters
     ----------
@@ -74,32 +74,72 @@ class EarlyStopping:
     Notes
     -----
     While the learning rate is still to fall, the loss is too: patience begins to count
-    where the rate has settled.
+    where the rate has settled. Weights of before are chosen only where they are clearly
+    more accurate, as with wrong labels, which are learnt last: by more than a standard
+    error, as in [1]_.
+
+    References
+    ----------
+    .. [1] L. Breiman, J. Friedman, R. Olshen and C. Stone, "Classification and
+       regression trees", 1984.
     """
 
     def __init__(self, patience, tol):
         self.patience = patience
         self.tol = tol
-        self.n_epochs = 0
-        self.best_loss = self.loss_to_beat = math.inf
-        self.best_epoch = self.last_improvement = 0
-        self.weights = None
+        self.n_epochs = self.last_improvement = 0
+        self.loss_to_beat = math.inf
+        self.best_loss = self.early_loss = math.inf
+        self.best_epoch = self.early_epoch = 0
+        self.best_accuracy = self.early_accuracy = 0.0
+        self.weights = self.early_weights = None
 
     def counters(self):
         """Give all but the weights, as plain values."""
-        return {name: value for name, value in vars(self).items() if name != "weights"}
+        kept = ("weights", "early_weights")
+        return {name: value for name, value in vars(self).items() if name not in kept}
 
-    def update(self, loss, module, *, is_settled=True):
-        """Take in the loss of an epoch; tell whether to stop."""
-        if loss < self.best_loss:
+    def update(self, loss, module, *, accuracy=0.0, is_settled=True):
+        """Take in loss and accuracy of an epoch; tell whether to stop."""
+        if is_settled and loss < self.best_loss:
             self.best_loss, self.best_epoch = loss, self.n_epochs
+            self.best_accuracy = accuracy
             self.weights = copy.deepcopy(module.state_dict())
+        elif not is_settled and loss < self.early_loss:
+            self.early_loss, self.early_epoch = loss, self.n_epochs
+            self.early_accuracy = accuracy
+            self.early_weights = copy.deepcopy(module.state_dict())
         if loss < self.loss_to_beat - self.tol:
             self.loss_to_beat, self.last_improvement = loss, self.n_epochs
         if not is_settled:
             self.last_improvement = self.n_epochs
         self.n_epochs += 1
         return self.n_epochs - self.last_improvement > self.patience
+
+    def choose(self, n_rows):
+        """Choose an epoch.
+
+        Parameters
+        ----------
+        n_rows : int
+            Number of rows that are validated on.
+
+        Returns
+        -------
+        epoch : int
+            Position of the epoch.
+        weights : dict of {str: tensor}
+            Its weights; None where there was no epoch.
+        """
+        early = self.early_epoch, self.early_weights
+        if self.weights is None:
+            return early
+        accuracy = self.best_accuracy
+        margin = math.sqrt(max(accuracy * (1 - accuracy), 0) / n_rows)
+        is_clear = self.early_accuracy > accuracy + margin
+        if is_clear and self.early_loss < self.best_loss:
+            return early
+        return self.best_epoch, self.weights
 
 
 def one_cycle(progress):

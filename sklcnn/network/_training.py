@@ -24,6 +24,10 @@ LARGE = 1e4
 """Norm of all weights from which outputs are checked after each epoch."""
 
 
+class DivergenceError(ValueError):
+    """A training whose losses or outputs are not finite."""
+
+
 @dataclass
 class Training:
     """A training of a net: what it is given, and how far it has come.
@@ -104,7 +108,7 @@ def train(
 
     Raises
     ------
-    ValueError
+    DivergenceError
         If loss or outputs are not finite.
     MemoryError
         If a GPU has no room for a single image.
@@ -162,6 +166,7 @@ def train_epoch(training):
     stopped_by_patience = training.stopping is not None and training.stopping.update(
         net.history[-1, "valid_loss"],
         net.module_,
+        accuracy=net.history[-1, "valid_accuracy"],
         is_settled=is_settled(training.learning_rates, training.n_done - 1),
     )
     training.is_stopped = stopped_by_callback or stopped_by_patience
@@ -232,7 +237,7 @@ def check_finite(net, batches, *, is_last):
         if is_last or not size < LARGE:
             is_finite = net.is_finite(batches.first_images())
     if not is_finite:
-        raise ValueError(
+        raise DivergenceError(
             f"Training diverged: loss or outputs are not finite after "
             f"{len(net.history)} epochs. Use a smaller learning_rate than "
             f"{net.lr:g}, or look for extreme values in X."
@@ -240,11 +245,12 @@ def check_finite(net, batches, *, is_last):
 
 
 def use_best_weights(training):
-    """Take the weights of the epoch with the smallest validation loss."""
-    stopping = training.stopping
-    if stopping is not None and stopping.weights is not None:
-        training.net.module_.load_state_dict(stopping.weights)
-        training.net.best_epoch = training.first_epoch + stopping.best_epoch
+    """Take the weights of the epoch that early stopping chooses."""
+    if training.stopping is not None:
+        epoch, weights = training.stopping.choose(len(training.valid.rows))
+        if weights is not None:
+            training.net.module_.load_state_dict(weights)
+            training.net.best_epoch = training.first_epoch + epoch
     training.net.module_.eval()
 
 

@@ -6,7 +6,11 @@ import os
 
 import pytest
 import torch
+from numpy.testing import assert_array_equal
 from sklearn.base import clone
+
+from sklcnn import CNNClassifier
+from sklcnn.images._lazy import LazyImages
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "foreign", "moved"])
@@ -99,3 +103,53 @@ def test_full_disk_ends_checkpoints_and_not_training(
     epochs.clear()
     assert_equal_models(clone(tiny).fit(*noise), expected)
     assert epochs == list(range(max(0, n_whole - 1), 5))
+
+
+def test_a_failure_of_images_keeps_the_checkpoint(noise, folder, epochs):
+    """What was trained before it is there when the images can be read again."""
+
+    class Stored(LazyImages):
+        is_broken = False
+        shape, dtype = noise[0].shape, noise[0].dtype
+
+        def read(self, rows):
+            if len(epochs) > 2 and Stored.is_broken:
+                raise ValueError("a file is gone")
+            return noise[0][rows]
+
+        def take(self, rows):
+            return noise[0][rows]
+
+    model = CNNClassifier(
+        conv_channels=(4,), max_epochs=4, random_state=0, checkpoint_dir=folder
+    )
+    expected = clone(model).set_params(checkpoint_dir=None).fit(Stored(), noise[1])
+    epochs.clear()
+    Stored.is_broken = True
+    with pytest.raises(ValueError, match="a file is gone"):
+        clone(model).fit(Stored(), noise[1])
+    Stored.is_broken = False
+    epochs.clear()
+
+    resumed = clone(model).fit(Stored(), noise[1])
+
+    assert epochs == [2, 3]
+    assert_array_equal(
+        resumed.predict_proba(noise[0]), expected.predict_proba(noise[0])
+    )
+
+
+def test_a_diverged_training_leaves_no_checkpoint(noise, folder):
+    """It would diverge again."""
+    model = CNNClassifier(
+        conv_channels=(4,),
+        batch_norm=False,
+        learning_rate=1e20,
+        random_state=0,
+        checkpoint_dir=folder,
+    )
+
+    with pytest.raises(ValueError, match="diverged"):
+        model.fit(*noise)
+
+    assert not list(folder.iterdir())

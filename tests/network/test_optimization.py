@@ -97,6 +97,27 @@ def test_small_improvements_add_up():
     assert not any(stopped)
 
 
+@pytest.mark.parametrize(
+    ("accuracy", "n_rows", "chosen"),
+    [(0.9, 100, 1), (0.82, 100, 3), (0.82, 10_000, 1), (0.7, 100, 3)],
+)
+def test_early_weights_are_kept_where_they_are_clearly_better(accuracy, n_rows, chosen):
+    """By more than a standard error, while the learning rate is still to fall."""
+    watch, module = EarlyStopping(5, 0.1), nn.Linear(1, 1)
+    losses = [2.0, 0.5, 1.2, 1.0]
+    accuracies = [0.5, accuracy, 0.8, 0.8]
+    for epoch in range(4):
+        nn.init.constant_(module.weight, epoch)
+        watch.update(
+            losses[epoch], module, accuracy=accuracies[epoch], is_settled=epoch > 1
+        )
+
+    epoch, weights = watch.choose(n_rows)
+
+    assert epoch == chosen
+    assert weights["weight"].item() == chosen
+
+
 def test_weights_kept_are_a_copy_of_the_best():
     """What is trained later does not change them."""
     watch, _ = watched([3.0, 1.0, 2.0])
