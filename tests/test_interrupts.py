@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
 from sklcnn import CNNClassifier
@@ -134,25 +135,58 @@ def test_warm_start_with_other_layers_is_an_error(noise):
     assert model.n_iter_ == 2
 
 
+MOMENTS = np.random.default_rng(0).uniform(0.05, 1.5, 20)
+
+
+def interrupt_after(seconds):
+    """Send SIGINT to this process, as Ctrl-C does."""
+    main = threading.main_thread().ident
+    threading.Timer(seconds, signal.pthread_kill, (main, signal.SIGINT)).start()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", np.random.default_rng(0).uniform(0.05, 1.5, 20))
-def test_ctrl_c_at_any_moment(noise, moment):
+@pytest.mark.parametrize("call", ["fit", "partial_fit"])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_ctrl_c_at_any_moment(noise, moment, call):
     """SIGINT leaves whole epochs, wherever it comes."""
     X, y = noise
-    expected = constant(max_epochs=1).fit(X, y)
-    history = {1: expected.predict_proba(X)}
     model = constant(max_epochs=10**6)
-    main = threading.main_thread().ident
-    timer = threading.Timer(moment, signal.pthread_kill, (main, signal.SIGINT))
-    timer.start()
-
     start = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
+    interrupt_after(moment)
+
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        while call == "partial_fit":
+            model.partial_fit(X, y, classes=[0, 1, 2])
         model.fit(X, y)
 
     assert time.monotonic() - start < moment + 5
     if model.__sklearn_is_fitted__():
-        while max(history) < model.n_iter_:
+        expected = constant(max_epochs=1).fit(X, y)
+        while expected.n_iter_ < model.n_iter_:
             expected.partial_fit(X, y)
-            history[max(history) + 1] = expected.predict_proba(X)
-        assert_array_equal(model.predict_proba(X), history[model.n_iter_])
+        assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_ctrl_c_in_a_search(noise, moment, tmp_path):
+    """Nothing half-trained is ranked, and what was finished is not trained again."""
+    search = GridSearchCV(
+        constant(max_epochs=40), {"learning_rate": [0.01, 0.05, 0.1]}, cv=3
+    )
+    expected = clone(search).fit(*noise)
+    search.set_params(estimator__checkpoint_dir=str(tmp_path))
+    interrupted = clone(search)
+    interrupt_after(moment)
+    try:
+        interrupted.fit(*noise)
+        time.sleep(2)
+    except KeyboardInterrupt:
+        assert not hasattr(interrupted, "cv_results_")
+
+    search.fit(*noise)
+
+    for key in ("mean_test_score", "split2_test_score", "rank_test_score"):
+        assert_array_equal(search.cv_results_[key], expected.cv_results_[key])
+    X = noise[0]
+    assert_array_equal(search.predict_proba(X), expected.predict_proba(X))
