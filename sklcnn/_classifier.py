@@ -147,7 +147,7 @@ class CNNClassifier(
         falls, and keep the weights of the epoch where it was smallest. With a schedule
         whose learning rate falls, this begins where the rate is under a tenth of its
         peak: before that, the loss is still to fall. Weights of before are kept only if
-        they are more accurate by over a standard error, as with wrong labels.
+        they are more accurate by two standard errors, as with many wrong labels.
     validation_fraction : float, default=0.1
         Share of the images, of each class alike, that `early_stopping` sets aside, in
         (0, 1). Classes of one image stay in training.

@@ -1,5 +1,6 @@
 """Trainings that are interrupted or fail: what was finished stays."""
 
+import os
 import signal
 import threading
 import time
@@ -135,6 +136,9 @@ def test_warm_start_with_other_layers_is_an_error(noise):
     assert model.n_iter_ == 2
 
 
+alone = pytest.mark.skipif(
+    "PYTEST_XDIST_WORKER" in os.environ, reason="needs a process of its own: use -n 0"
+)
 MOMENTS = np.random.default_rng(0).uniform(0.05, 1.5, 20)
 
 
@@ -144,6 +148,7 @@ def interrupt_after(seconds):
     threading.Timer(seconds, signal.pthread_kill, (main, signal.SIGINT)).start()
 
 
+@alone
 @pytest.mark.slow
 @pytest.mark.parametrize("call", ["fit", "partial_fit"])
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -167,6 +172,7 @@ def test_ctrl_c_at_any_moment(noise, moment, call):
         assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
 
 
+@alone
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_ctrl_c_in_a_search(noise, moment, tmp_path):

@@ -61,6 +61,10 @@ SETTLED = 0.1
 """Share of the largest learning rate under which a rate counts as near its end."""
 
 
+N_STANDARD_ERRORS = 2
+"""Number of standard errors of the accuracy by which early weights must be better."""
+
+
 class EarlyStopping:
     """Validation loss over the epochs, and the weights of the epochs to choose from.
 
@@ -75,13 +79,8 @@ class EarlyStopping:
     -----
     While the learning rate is still to fall, the loss is too: patience begins to count
     where the rate has settled. Weights of before are chosen only where they are clearly
-    more accurate, as with wrong labels, which are learnt last: by more than a standard
-    error, as in [1]_.
-
-    References
-    ----------
-    .. [1] L. Breiman, J. Friedman, R. Olshen and C. Stone, "Classification and
-       regression trees", 1984.
+    more accurate, as with wrong labels, which are learnt last: by more than two
+    standard errors, since they are the best of many epochs.
     """
 
     def __init__(self, patience, tol):
@@ -135,7 +134,9 @@ class EarlyStopping:
         if self.weights is None:
             return early
         accuracy = self.best_accuracy
-        margin = math.sqrt(max(accuracy * (1 - accuracy), 0) / n_rows)
+        # of a few rows, all may be right by chance
+        variance = max(accuracy * (1 - accuracy), 0) + 1 / n_rows
+        margin = N_STANDARD_ERRORS * math.sqrt(variance / n_rows)
         is_clear = self.early_accuracy > accuracy + margin
         if is_clear and self.early_loss < self.best_loss:
             return early
