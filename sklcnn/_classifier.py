@@ -413,7 +413,10 @@ class CNNClassifier(
             aside together.
         X_val : array-like of shape (n_val_samples, ...), default=None
             Images to validate on, in place of some that are set aside: for
-            `early_stopping`, or to have their loss and accuracy in `history_`.
+            `early_stopping`, or to have their loss and accuracy in `history_`. In a
+            Pipeline, ``transform_input=["X_val"]`` takes them through the steps before.
+            scikit-learn cuts what is as long as `X` into folds: cross-validation does
+            so with an `X_val` of that length.
         y_val : array-like of shape (n_val_samples,), default=None
             Their labels.
 
