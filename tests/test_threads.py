@@ -1,6 +1,7 @@
 """Threads and processes: every caller gets what it would get alone."""
 
 import multiprocessing
+import pickle
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import joblib
@@ -157,3 +158,18 @@ def test_multiprocessing_of_joblib_does_not_hang(digits):
 
     for _, trained in results:
         assert_array_equal(trained, model.predict_proba(X))
+
+
+def test_pickles_beside_training_are_whole(digits):
+    """They are of the end of an epoch, and not damaged."""
+    X, y = digits
+    model = CNNClassifier(conv_channels=(8,), random_state=0)
+    model.partial_fit(X, y, classes=range(10))
+
+    with ThreadPoolExecutor(2) as pool:
+        training = pool.submit(lambda: [model.partial_fit(X, y) for _ in range(4)])
+        blobs = [pickle.dumps(model) for _ in range(40)]
+        training.result()
+
+    for blob in blobs:
+        assert pickle.loads(blob).predict(X[:2]).shape == (2,)

@@ -228,10 +228,11 @@ class FittedNetwork:
         -------
         state : dict
         """
-        weights = {
-            name: tensor.detach().cpu().numpy()
-            for name, tensor in self.module.state_dict().items()
-        }
+        with self.lock.reading():  # not amid an epoch, and copied before the next
+            weights = {
+                name: tensor.detach().cpu().clone().numpy()
+                for name, tensor in self.module.state_dict().items()
+            }
         state = {
             "format": FORMAT,
             "spec": self.spec.as_dict(),

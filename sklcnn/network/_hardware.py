@@ -19,8 +19,10 @@ class _Forks:
 
     @classmethod
     def note(cls):
-        """Note down, in the child, that it was forked."""
+        """Note down, in the child, that it was forked; no other thread is there."""
+        global GENERATORS
         cls.happened = True
+        GENERATORS = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,6 +1,7 @@
 """Lock that many readers may hold at a time, or one writer."""
 
 import contextlib
+import os
 import threading
 
 
@@ -11,6 +12,7 @@ class ReadWriteLock:
     """
 
     def __init__(self):
+        self._process = os.getpid()
         self._changed = threading.Condition()
         self._readers = {}
         self._writer = None
@@ -19,7 +21,7 @@ class ReadWriteLock:
     @contextlib.contextmanager
     def reading(self):
         """Hold the lock together with other readers."""
-        thread = threading.get_ident()
+        thread = self._thread()
         with self._changed:
             if self._writer != thread and thread not in self._readers:
                 self._changed.wait_for(lambda: not (self._writer or self._n_waiting))
@@ -36,7 +38,7 @@ class ReadWriteLock:
     @contextlib.contextmanager
     def writing(self):
         """Hold the lock alone; a thread that does may do so again."""
-        thread = threading.get_ident()
+        thread = self._thread()
         with self._changed:
             self._n_waiting += 1
             try:
@@ -50,6 +52,12 @@ class ReadWriteLock:
             with self._changed:
                 self._writer = before
                 self._changed.notify_all()
+
+    def _thread(self):
+        """Number of this thread; a forked process begins with a lock that is free."""
+        if self._process != os.getpid():
+            self.__init__()
+        return threading.get_ident()
 
     def is_writing(self):
         """Whether this thread holds the lock alone."""

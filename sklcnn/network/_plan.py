@@ -158,6 +158,7 @@ def plan_training(net, data, parameters):
     """
     take_parameters(net, parameters)
     batches, valid = net.make_batches(data)
+    net.batch_size = batches.batch_size
     n_epochs = resolve_max_epochs(parameters["max_epochs"], len(batches))
     schedule = "constant" if net.has_scheduler else parameters["lr_schedule"]
     rates = plan_learning_rates(schedule, net.lr, n_epochs, len(batches))
@@ -173,6 +174,7 @@ def plan_epoch(net, data, parameters):
     """Plan one epoch at a constant learning rate, as `plan_training` does."""
     take_parameters(net, parameters)
     batches, _ = net.make_batches(data)
+    net.batch_size = batches.batch_size
     decay = parameters["weight_decay"]
     decay = DECAY_OF_PARTIAL_FIT if decay == "auto" else float(decay)
     rates = np.full((1, len(batches)), net.lr)

@@ -66,4 +66,9 @@ def _split_groups(rows, labels, fraction, seed, groups):
     with warnings.catch_warnings():  # of classes that are in few folds
         warnings.simplefilter("ignore", UserWarning)
         train, valid = next(folds.split(rows, labels, groups))
+    lost = np.setdiff1d(labels, labels[train]).tolist()
+    if lost:
+        raise ValueError(
+            f"all images of class {lost[0]!r} are of the groups set aside."
+        )
     return rows[train], rows[valid]
