@@ -145,7 +145,7 @@ def test_groups_are_set_aside_whole(tiny):
     assert len(trained | validated) == 25
     assert 2 <= len(validated) <= 4
     lonely = np.where(np.arange(100) < 4, 2, y)
-    with pytest.raises(ValueError, match="class 2 are of the groups set aside"):
+    with pytest.raises(ValueError, match="class 2 are of the groups set aside"):  # noqa: PT012
         for seed in range(20):
             tiny.set_params(random_state=seed).fit(X, lonely, groups=groups)
     with pytest.raises(ValueError, match="all are of one group"):
