@@ -34,7 +34,7 @@ def address_of(facts, body, images, weights, image_shape):
     facts : dict
         Parameters, labels, the seed: what `fingerprint` takes.
     body : nn.Module
-        The network as it was built, with its initial weights.
+        The network with its initial weights.
     images : ndarray, lazy images or AugmentedImages of shape (n_samples, ...)
         The images. Arrays are hashed, as they may have changed since they were last
         seen; files are told by path, size and dates.

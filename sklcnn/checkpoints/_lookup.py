@@ -43,7 +43,7 @@ def find_checkpoints(parameters, data, network, *, classes, seed):
     data : TrainingData
         Images, targets and weights.
     network : FittedNetwork
-        The network as it was built, with its initial weights.
+        The network with its initial weights.
     classes : ndarray of shape (n_classes,)
         Class labels.
     seed : int

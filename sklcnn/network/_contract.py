@@ -57,7 +57,7 @@ def check_returned(body):
     if packed or any(tensor.is_quantized for tensor in tensors):
         raise ValueError(
             f"{NEEDED}. The module it returned is quantized, and can't be trained. "
-            "Return the module as it was before."
+            "Return the module before quantization."
         )
 
 

@@ -180,7 +180,7 @@ def try_network(spec, network):
     spec : NetworkSpec
         What the network was built from.
     network : ImageNetwork
-        The network, which is left as it was.
+        The network; its weights and mode do not change.
 
     Returns
     -------
