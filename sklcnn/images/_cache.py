@@ -1,9 +1,13 @@
-"""Decoded images kept in memory, for every fold that reads the same files."""
+"""Decoded images and facts of files kept in memory, for all who read them again."""
 
+import os
 import threading
 
 MAX_BYTES = 2 * 2**30
 """The most that one process keeps, all estimators together."""
+
+N_FACTS = 100_000
+"""Number of facts of each kind that one process keeps."""
 
 
 class ImageCache:
@@ -59,3 +63,70 @@ class ImageCache:
 
 
 CACHE = ImageCache(MAX_BYTES)
+
+
+class FactCache:
+    """What was found out about files, as long as they do not change.
+
+    Parameters
+    ----------
+    n_kept : int
+        Number of facts at which all are forgotten.
+    """
+
+    def __init__(self, n_kept):
+        self.n_kept = n_kept
+        self._facts = {}
+        self._lock = threading.Lock()
+
+    def find(self, source, key, compute):
+        """Give a fact of a source, computed unless it is known for this file.
+
+        Parameters
+        ----------
+        source : object
+            Whatever is no path is not remembered.
+        key : hashable
+            What the fact depends on besides the file.
+        compute : callable
+            A function of no arguments.
+
+        Returns
+        -------
+        fact : object
+        """
+        stamp = stamp_of(source) if isinstance(source, str) else None
+        if stamp is None:
+            return compute()
+        kept_stamp, fact = self._facts.get((source, key), (None, None))
+        if kept_stamp != stamp:
+            fact = compute()
+            with self._lock:
+                if len(self._facts) >= self.n_kept:
+                    self._facts.clear()
+                self._facts[source, key] = (stamp, fact)
+        return fact
+
+    def clear(self):
+        """Forget everything."""
+        with self._lock:
+            self._facts.clear()
+
+
+def stamp_of(path):
+    """Tell one file, and one version of it, from the next; None where there is none.
+
+    Copies and archives keep sizes and dates, and a relative path may come to mean
+    another file: only the file's number and the date of its last change of any kind
+    can't be set at will.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    dates = status.st_ctime_ns, status.st_mtime_ns
+    return status.st_dev, status.st_ino, *dates, status.st_size
+
+
+HEADERS, CHECKS, LOOKS = FactCache(N_FACTS), FactCache(N_FACTS), FactCache(N_FACTS)
+"""Headers of files, whether files can be read, and what their pixels look like."""

@@ -1,9 +1,7 @@
 """Image files, read on demand."""
 
-import os
 import threading
 import warnings
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
 
@@ -13,9 +11,12 @@ from joblib.parallel import ThreadingBackend
 
 from sklcnn._rows import index_of
 from sklcnn.images._border import check_pad_value
-from sklcnn.images._cache import CACHE
-from sklcnn.images._decode import cause_of, decode
+from sklcnn.images._cache import CACHE, CHECKS, stamp_of
+from sklcnn.images._decode import BANDS, BITS, FRAMES, decode
+from sklcnn.images._formats import resolve_formats
 from sklcnn.images._lazy import LazyImages
+from sklcnn.images._open import MAX_PIXELS, Opening, UnreadableImageError
+from sklcnn.images._sources import check_paths, name_of, name_some, object_array
 
 MEND = (
     "Leave such files out first: `sklcnn.images.find_bad_images` lists what can't be "
@@ -23,8 +24,12 @@ MEND = (
 )
 """End of the message of a file that can't be read."""
 
-N_NAMED = 3
-"""Maximum number of files that a warning names."""
+LEFT_OUT = {
+    FRAMES: "Files with several frames or pages, of which the first is used",
+    BANDS: "Files with bands beyond those of color_mode, which are left out",
+    BITS: "Files with more than 8 bits a channel, of which Pillow reads 8",
+}
+"""What is told of files that hold more than is read."""
 
 ROWS_AT_ONCE = 256
 """Number of files per task of a thread."""
@@ -39,11 +44,12 @@ class ImageFiles(LazyImages):
     Parameters
     ----------
     paths : array-like of str or path-like of shape (n_samples,)
-        The files: BMP, GIF, JPEG, PNG, PPM, TIFF or WebP.
+        The files: AVIF, BMP, GIF, JPEG, PNG, PPM, TIFF or WebP.
     size : int or tuple of (int, int)
         Height and width every image is brought to. A number is both.
-    color_mode : {"gray", "rgb"}, default="rgb"
-        Channels every image is brought to.
+    color_mode : {"gray", "rgb", "rgba"} or int, default="rgb"
+        Channels every image is brought to. A number keeps all bands of files, which
+        must have so many.
     dtype : {"uint8", "uint16", "float32"}, default="uint8"
         Pixels are converted between the full ranges of these dtypes, floats being on
         the scale 0 to 1. A file of float pixels can only be read as float32.
@@ -55,6 +61,12 @@ class ImageFiles(LazyImages):
     pad_value : float or "border", default="border"
         Pixel value beside images that are padded, on the scale of the pixels.
         ``"border"`` is the median color of the border of each image.
+    pages : {"first", "channels"}, default="first"
+        Whether the first page of a TIFF is the image, or all pages are its bands.
+    formats : {"default", "registered"}, str or sequence of str, default="default"
+        Formats that are read besides: see :class:`~sklcnn.preprocessing.ReadImages`.
+    max_pixels : int, default=89_478_485
+        Number of pixels of 8-bit RGB whose bytes are the limit of decoding.
     cache : {"memory"} or None, default=None
         Whether decoded images are kept, up to 2 GB in each process.
     n_jobs : int or None, default=None
@@ -101,14 +113,17 @@ class ImageFiles(LazyImages):
         aspect="pad",
         background="white",
         pad_value="border",
+        pages="first",
+        formats="default",
+        max_pixels=MAX_PIXELS,
         cache=None,
         n_jobs=None,
         bad_rows=(),
     ):
         self.index = index_of(paths)
-        self.paths = check_paths(paths, name=type(self).__name__)
+        self.paths = self._check_sources(paths)
         self.size = check_size(size, name=type(self).__name__)
-        self.color_mode = _check_option("color_mode", color_mode, ("gray", "rgb"))
+        self.color_mode = _check_color_mode(color_mode)
         dtypes = ("uint8", "uint16", "float32")
         self._dtype = np.dtype(_check_option("dtype", np.dtype(dtype).name, dtypes))
         self.aspect = _check_option("aspect", aspect, ("pad", "crop", "stretch"))
@@ -116,15 +131,25 @@ class ImageFiles(LazyImages):
         self.pad_value = check_pad_value(
             pad_value, self._dtype, name=type(self).__name__
         )
+        self.opening = Opening(
+            resolve_formats(formats, name=type(self).__name__),
+            _check_max_pixels(max_pixels),
+            pages=_check_option("pages", pages, ("first", "channels")),
+        )
         self.cache = _check_option("cache", cache, ("memory", None))
         self.n_jobs = _check_n_jobs(n_jobs)
         self.bad_rows = _check_rows(bad_rows, len(self.paths))
         self._warned_of = set()
 
+    def _check_sources(self, paths):
+        """Make an array of objects of what is to be read."""
+        return check_paths(paths, name=type(self).__name__)
+
     @property
     def shape(self):
         """Shape of the array that reading every image would give, a tuple."""
-        channels = (3,) if self.color_mode == "rgb" else ()
+        n_channels = {"gray": (), "rgb": (3,), "rgba": (4,)}
+        channels = n_channels.get(self.color_mode, (self.color_mode,))
         return (len(self.paths), *self.size, *channels)
 
     @property
@@ -142,6 +167,7 @@ class ImageFiles(LazyImages):
             "aspect": self.aspect,
             "background": self.background,
             "pad_value": self.pad_value,
+            "opening": self.opening,
         }
 
     def read(self, rows):
@@ -154,7 +180,7 @@ class ImageFiles(LazyImages):
 
         Returns
         -------
-        images : ndarray of shape (n, height, width[, 3])
+        images : ndarray of shape (n, height, width[, n_channels])
             A new array, in the order of `rows`.
 
         Raises
@@ -167,13 +193,13 @@ class ImageFiles(LazyImages):
 
         def read_one(position):
             try:
-                images[position], has_more = self._read_one(self.paths[rows[position]])
-            except ValueError as error:
+                images[position], left_out = self._read_one(self.paths[rows[position]])
+            except UnreadableImageError as error:
                 raise ValueError(f"{error} {MEND}") from error
-            return has_more
+            return left_out
 
-        has_more = in_threads(read_one, range(len(rows)), self.n_jobs)
-        self._warn_of_frames([self.paths[row] for row in rows[has_more]])
+        left_out = in_threads(read_one, range(len(rows)), self.n_jobs)
+        self._warn_of_left_out(rows, left_out)
         return images
 
     def take(self, rows):
@@ -199,56 +225,90 @@ class ImageFiles(LazyImages):
     def check_files(self):
         """Read every file, and tell which can't be read.
 
-        With ``cache="memory"`` the pixels are kept, so nothing is read twice.
+        Files that were checked before, and have not changed, are not read again. With
+        ``cache="memory"`` the pixels are kept, so nothing is read twice.
 
         Returns
         -------
         problems : dict of int to str
             The cause for each position that can't be read.
         """
+        made_by = tuple(self.made_by.values())
 
         def check_one(row):
-            try:
-                return self._read_one(self.paths[row])[1], None
-            except ValueError as error:
-                return False, cause_of(error, self.paths[row])
+            source = self.paths[row]
+            return CHECKS.find(source, made_by, lambda: self._check_one(source))
 
         found = in_threads(check_one, range(len(self)), self.n_jobs)
-        self._warn_of_frames(
-            [self.paths[i] for i, (more, _) in enumerate(found) if more]
-        )
+        self._warn_of_left_out(range(len(self)), [left_out for left_out, _ in found])
         return {row: problem for row, (_, problem) in enumerate(found) if problem}
+
+    def _check_one(self, source):
+        """Tell what one file holds besides, and why it can't be read, if so."""
+        try:
+            return self._read_one(source)[1], None
+        except UnreadableImageError as error:
+            return (), error.cause
 
     def __getstate__(self):
         return {**vars(self), "paths": self.paths.tolist(), "_warned_of": None}
 
     def __setstate__(self, state):
         vars(self).update(state)
-        self.paths = _object_array(state["paths"])
+        self.paths = object_array(state["paths"])
         self._warned_of = set()
 
-    def _read_one(self, path):
-        """Give the pixels of one file and whether it holds further images."""
-        if self.cache is None:
-            return decode(path, **self.made_by)
-        group, stamp = tuple(self.made_by.values()), _stamp(path)
-        pixels = CACHE.get(group, path, stamp)
+    def _read_one(self, source):
+        """Give the pixels of one file, and what it holds besides."""
+        if self.cache is None or not isinstance(source, str):
+            return decode(source, **self.made_by)
+        group, stamp = tuple(self.made_by.values()), stamp_of(source)
+        pixels = CACHE.get(group, source, stamp)
         if pixels is not None:
-            return pixels, False
-        pixels, has_more = decode(path, **self.made_by)
-        CACHE.put(group, path, stamp, pixels)
-        return pixels, has_more
+            return pixels, ()
+        pixels, left_out = decode(source, **self.made_by)
+        CACHE.put(group, source, stamp, pixels)
+        return pixels, left_out
 
-    def _warn_of_frames(self, paths):
-        """Warn of files that hold several images, once of each."""
-        paths = [path for path in dict.fromkeys(paths) if path not in self._warned_of]
-        if paths:
-            self._warned_of.update(paths)
-            warnings.warn(
-                f"Files with several frames or pages, of which the first is used: "
-                f"{len(paths)} ({name_some(list(map(repr, paths)))}).",
-                UserWarning,
-            )
+    def _warn_of_left_out(self, rows, left_out):
+        """Warn of files that hold more than is read, once of each."""
+        found = {}
+        for row, kinds in zip(rows, left_out, strict=True):
+            for kind in kinds:
+                found.setdefault(kind, {})[name_of(self.paths[row])] = None
+        for kind, names in found.items():
+            new = [name for name in names if (kind, name) not in self._warned_of]
+            if new:
+                self._warned_of.update((kind, name) for name in new)
+                warnings.warn(
+                    f"{LEFT_OUT[kind]}: {len(new)} ({name_some(new)}).", UserWarning
+                )
+
+
+class ImageSources(ImageFiles):
+    """Images from files, contents, PIL images and arrays, or read by a function.
+
+    It is not one of `ImageFiles` to those who tell images by their files: the names do
+    not say what the pixels are.
+
+    Parameters
+    ----------
+    sources : ndarray of shape (n_samples,), dtype object
+        As `check_sources` makes them.
+    size : int or tuple of (int, int)
+        Height and width every image is brought to.
+    reader : callable or None, default=None
+        A function of a path that gives an array.
+    **options : dict
+        Those of `ImageFiles`.
+    """
+
+    def __init__(self, sources, size, *, reader=None, **options):
+        super().__init__(sources, size, **options)
+        self.opening = self.opening._replace(reader=reader)
+
+    def _check_sources(self, sources):
+        return sources
 
 
 def in_threads(function, rows, n_jobs):
@@ -277,39 +337,6 @@ def in_threads(function, rows, n_jobs):
             raise
 
 
-def check_paths(paths, *, name):
-    """Make an array of objects of type str of whatever lists files."""
-    if isinstance(paths, (str, bytes, os.PathLike)):
-        raise ValueError(
-            f"{name} expects a list of paths, got one: {str(os.fsdecode(paths))!r}. "
-            "Put it in a list, or list a folder with `sklcnn.images.load_image_folder`."
-        )
-    if not hasattr(paths, "ndim") and not isinstance(paths, Sequence):
-        raise ValueError(
-            f"{name} expects a list or an array of paths. Got an object of type "
-            f"{type(paths).__name__} instead."
-        )
-    array = paths if hasattr(paths, "ndim") else _object_array(paths)
-    if array.ndim != 1:
-        raise ValueError(
-            f"{name} expects paths of files in one dimension, of shape (n_samples,). "
-            f"Got shape {tuple(array.shape)} instead."
-        )
-    paths = list(array)
-    for position, path in enumerate(paths):
-        if not isinstance(path, (str, bytes, os.PathLike)):
-            raise ValueError(
-                f"{name} expects paths of files, as strings. Got {path!r} of type "
-                f"{type(path).__name__} at position {position} instead."
-            )
-    if not paths:
-        raise ValueError(
-            "Found array with 0 sample(s) (shape=(0,)) while a minimum of 1 is "
-            f"required by {name}."
-        )
-    return _object_array([str(os.fsdecode(path)) for path in paths])
-
-
 def check_size(size, *, name):
     """Make a tuple of two Python ints of a height and a width, or of both in one."""
     height_and_width = (size, size) if np.ndim(size) == 0 else tuple(size)
@@ -324,19 +351,27 @@ def check_size(size, *, name):
     return tuple(int(side) for side in height_and_width)
 
 
-def name_some(things):
-    """List the first few of many things."""
-    named = ", ".join(map(str, things[:N_NAMED]))
-    rest = len(things) - N_NAMED
-    return f"{named} and {rest} more" if rest > 0 else named
-
-
 def _check_option(name, value, options):
     if value not in options:
         raise ValueError(
             f"ImageFiles expects {name} to be one of {options}. Got {value!r} instead."
         )
     return value
+
+
+def _check_color_mode(color_mode):
+    if isinstance(color_mode, Integral) and color_mode > 0:
+        return int(color_mode)
+    return _check_option("color_mode", color_mode, ("gray", "rgb", "rgba"))
+
+
+def _check_max_pixels(max_pixels):
+    if not isinstance(max_pixels, Integral) or max_pixels < 1:
+        raise ValueError(
+            "ImageFiles expects max_pixels to be an int of at least 1. Got "
+            f"{max_pixels!r} instead."
+        )
+    return int(max_pixels)
 
 
 def _check_n_jobs(n_jobs):
@@ -364,25 +399,3 @@ def _check_rows(rows, n_samples):
             f"{n_samples - 1}, or a mask of shape ({n_samples},). Got {rows!r} instead."
         )
     return np.unique(array.astype(np.intp))
-
-
-def _object_array(values):
-    values = list(values)
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
-
-
-def _stamp(path):
-    """Tell one file, and one version of it, from the next; None where there is none.
-
-    Copies and archives keep sizes and dates, and a relative path may come to mean
-    another file: only the file's number and the date of its last change of any kind
-    can't be set at will.
-    """
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    dates = status.st_ctime_ns, status.st_mtime_ns
-    return status.st_dev, status.st_ino, *dates, status.st_size

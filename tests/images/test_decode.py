@@ -12,6 +12,7 @@ from skimage.transform import resize
 
 from sklcnn.images import ImageFiles
 from sklcnn.images._decode import decode, read_header
+from sklcnn.images._raster import Bands
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -58,7 +59,7 @@ def test_color_is_read_exactly(name, tmp_path):
 
     assert_array_equal(pixels, RGB)
     assert not has_more
-    assert read_header(path) == ("uint8", False, (20, 30))
+    assert read_header(path) == ("uint8", Bands(3), (20, 30))
 
 
 @pytest.mark.parametrize("name", ["x.png", "x.tif", "x.bmp", "x.pgm", "x.gif"])
@@ -69,7 +70,7 @@ def test_gray_is_read_exactly(name, tmp_path):
     pixels, _ = decode(path)
 
     assert_array_equal(pixels, GRAY)
-    assert read_header(path) == ("uint8", True, (20, 30))
+    assert read_header(path) == ("uint8", Bands(1), (20, 30))
 
 
 def test_webp_is_color(tmp_path):
@@ -89,7 +90,8 @@ def test_16_bits_are_kept(name, tmp_path):
 
     assert_array_equal(decode(path)[0], DEEP)
     assert decode(path)[0].dtype == np.uint16
-    assert read_header(path) == ("uint16", True, (20, 30))
+    assert read_header(path)[::2] == ("uint16", (20, 30))
+    assert read_header(path).is_gray
 
 
 def test_16_bits_are_scaled_to_8(tmp_path):
@@ -170,7 +172,7 @@ def test_integers_keep_their_sign(dtype, compression, tmp_path):
 
     assert_array_equal(pixels, integers.astype(np.float32))
     assert_allclose(stretched[0, 0], np.float32(limits.min))
-    assert read_header(path) == ("float32", True, (2, 3))
+    assert read_header(path) == ("float32", Bands(1), (2, 3))
 
 
 @pytest.mark.parametrize("pixels", [GRAY, DEEP])
@@ -258,7 +260,8 @@ def test_16_bit_gray_with_transparency_stays_deep(tmp_path):
     assert pixels.dtype == np.uint16
     assert_array_equal(pixels, np.rint(DEEP * opacity + 65535 * (1 - opacity)))
     assert decode(path, (4, 4), color_mode="rgb", dtype="uint8")[0].shape == (4, 4, 3)
-    assert read_header(path) == ("uint16", True, (20, 30))
+    assert read_header(path)[::2] == ("uint16", (20, 30))
+    assert read_header(path).is_gray
 
 
 def test_transparent_gray_level_of_16_bits_shows_white(tmp_path):

@@ -288,7 +288,7 @@ def test_scikit_learn_can_handle_it():
     assert reader.set_params(aspect="crop").aspect == "crop"
     assert repr(reader).startswith("ReadImages(aspect='crop', color_mode='gray'")
     tags = get_tags(reader).input_tags
-    assert (tags.one_d_array, tags.two_d_array, tags.string) == (True, False, True)
+    assert (tags.one_d_array, tags.two_d_array, tags.string) == (True, True, True)
     with pytest.raises(NotFittedError):
         reader.transform(["x.png"])
 
@@ -332,8 +332,8 @@ def test_wrong_options_are_named(options, dataset):
         ReadImages(**{"size": (8, 8), **options}).fit(dataset[0])
 
 
-@pytest.mark.parametrize("X", ["x.png", [], np.zeros((2, 8, 8)), [["x.png"]]])
+@pytest.mark.parametrize("X", ["x.png", [], np.zeros((2, 64)), [["x.png"]]])
 def test_what_is_no_list_of_paths_is_refused(X):
-    """Images need no reading, and one path is no list."""
+    """Flat images have no height, and one path is no list."""
     with pytest.raises(ValueError, match="ReadImages"):
         ReadImages((8, 8)).fit(X)
