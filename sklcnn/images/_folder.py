@@ -205,11 +205,13 @@ class _Tree:
 
     def list_classes(self):
         """List the images of each class folder, by its name."""
-        return {
-            entry.name: self._list_images(entry)
-            for entry in self._entries(self.folder)
-            if self._is_folder(entry)
-        }
+        classes = {}
+        for entry in self._entries(self.folder):
+            if self._is_folder(entry):
+                classes[entry.name] = self._list_images(entry)
+            else:
+                self._is_gone(entry)  # it may have been a class
+        return classes
 
     def _list_images(self, class_entry):
         """List the images of a class folder and the folders in it, links included."""
@@ -266,21 +268,25 @@ class _Tree:
 
     def _is_image(self, entry):
         """Tell whether an entry is named like an image and is a file."""
-        is_link = entry.is_symlink()
         name = entry.name.lower()
         is_named = name.endswith(self.extensions)
-        if is_link and not os.path.exists(entry.path):
-            # of which nobody knows whether it was a folder
-            self._note(entry.path, _why_gone(entry.path))
+        if self._is_gone(entry):
             return False
         if name.endswith(self._unread) and not is_named and entry.is_file():
             ending = os.path.splitext(name)[1]
             self.counts[ending] = self.counts.get(ending, 0) + 1
-        if not is_named or (is_link and os.path.isdir(entry.path)):
+        if not is_named or (entry.is_symlink() and os.path.isdir(entry.path)):
             return False
         if not entry.is_file():
             self._note(entry.path, "no regular file")
             return False
+        return True
+
+    def _is_gone(self, entry):
+        """Note a link to nothing, of which nobody knows whether it was a folder."""
+        if not entry.is_symlink() or os.path.exists(entry.path):
+            return False
+        self._note(entry.path, _why_gone(entry.path))
         return True
 
     def _note(self, path, cause):
@@ -349,10 +355,11 @@ def _check_splits(folder, tree):
     names = sorted(tree.sub_folders)
     are_above = not any(tree.n_own.values()) and any(tree.sub_folders.values())
     if names and are_above and all(name.lower() in SPLITS for name in names):
+        largest = next((n for n in names if n.lower().startswith("train")), names[0])
         raise ValueError(
             f"{str(folder)!r} has the folders {name_some(list(map(repr, names)))} "
             "above those of the classes. Load one of them by "
-            f"load_image_folder(..., split={names[-1]!r})."
+            f"load_image_folder(..., split={largest!r})."
         )
 
 

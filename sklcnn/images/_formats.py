@@ -167,5 +167,8 @@ def name_endings(counts):
     """Count files by their endings, with what reads them, in words."""
     mends = readable_endings()
     return name_some(
-        [f"{n} {ending} (read by {mends[ending]})" for ending, n in counts.items()]
+        [
+            f"{n} {ending} (read by {mends[ending]})"
+            for ending, n in sorted(counts.items())
+        ]
     )

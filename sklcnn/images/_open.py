@@ -1,10 +1,7 @@
 """Opening of image files of all formats; errors name the file."""
 
-import io
 import os
 import stat
-import struct
-import zlib
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
@@ -14,6 +11,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from sklcnn.images._formats import FORMATS, explain_start, openers
 from sklcnn.images._pillow import PillowImage, is_whole
+from sklcnn.images._png import without_metadata
 from sklcnn.images._ppm import PpmImage
 from sklcnn.images._raster import Bands, Raster, plain_dtype, plain_pixels
 from sklcnn.images._sources import name_of, open_binary
@@ -26,11 +24,6 @@ BYTES_PER_PIXEL = 12
 """Bytes that decoding a pixel of 8-bit RGB takes, copies included."""
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+")
-
-PNG_START = b"\x89PNG\r\n\x1a\n"
-
-PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT")
-"""Chunks of a PNG on which its pixels depend."""
 
 
 class Opening(NamedTuple):
@@ -213,11 +206,10 @@ def _identify(file, opening, size):
             continue
         try:
             file.seek(0)
-            return PillowImage(factory(file, ""))
+            return PillowImage(factory(file, ""), file)
         except Exception as error:  # a plugin may take the files of another
-            image = _open_without_metadata(file, name, factory)
-            if image is not None:
-                return image
+            if name == "PNG":
+                return PillowImage(without_metadata(file, error))
             first_error = first_error or error
     raise first_error or UnidentifiedImageError
 
@@ -232,46 +224,6 @@ def _open_tiff(file, opening, size):
                 return image
         file.seek(0)
     return TiffImage(file, opening.max_bytes, opening.pages)
-
-
-def _open_without_metadata(file, name, factory):
-    """Open a PNG whose text, profile or EXIF does not parse, by its pixels alone."""
-    if name != "PNG":
-        return None
-    file.seek(0)
-    with suppress(Exception):
-        return PillowImage(factory(io.BytesIO(pixels_of_png(file.read())), ""))
-    return None
-
-
-def pixels_of_png(data):
-    """Copy the chunks of a PNG that hold its pixels.
-
-    Parameters
-    ----------
-    data : bytes
-        Contents of a file.
-
-    Returns
-    -------
-    data : bytes
-
-    Raises
-    ------
-    ValueError
-        If a chunk is damaged.
-    """
-    kept, position = [PNG_START], len(PNG_START)
-    while position + 12 <= len(data):
-        (length,) = struct.unpack(">I", data[position : position + 4])
-        end = position + 12 + length
-        chunk = data[position + 4 : end - 4]
-        if chunk[:4] in PNG_CHUNKS:
-            if zlib.crc32(chunk) != int.from_bytes(data[end - 4 : end], "big"):
-                raise ValueError("broken PNG file")
-            kept.append(data[position:end])
-        position = end
-    return b"".join(kept)
 
 
 def _cause(error, source, opening):

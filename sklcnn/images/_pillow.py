@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from sklcnn.images._png import deep_pixels, n_deep_channels
+from sklcnn.images._png import deep_pixels, n_deep_channels, without_metadata
 from sklcnn.images._raster import (
     Bands,
     Raster,
@@ -46,6 +46,8 @@ class PillowImage:
     ----------
     image : PIL.Image.Image
         The image, which is changed.
+    file : binary file or None, default=None
+        What it was opened from.
 
     Attributes
     ----------
@@ -57,13 +59,13 @@ class PillowImage:
         What the bands show.
     """
 
-    def __init__(self, image):
+    def __init__(self, image, file=None):
         self.image = image
+        self._file = file
         self.n_deep = n_deep_channels(image)
         self.dtype = "uint16" if self.n_deep else _dtype(image)
         n_colors = 1 if is_gray(image) else 3
         self.bands = Bands(n_colors, image.has_transparency_data)
-        self._is_drafted = False
         # Pillow's TIFFs are upright
         is_turned = image.format != "TIFF" and _orientation_in_header(image) >= 5
         self.size = image.size if is_turned else image.size[::-1]
@@ -158,7 +160,7 @@ class PillowImage:
     def raster(self, size=None):
         """Read all pixels, of 8 bits or more."""
         if self.n_deep:
-            pixels = deep_pixels(self.image)
+            pixels = self._load(deep_pixels)
             pixels = turn_upright(pixels, orientation_of(self.image))
             return self._with_transparent_color(pixels)
         image = self._upright()
@@ -181,15 +183,29 @@ class PillowImage:
         opacity = np.where(is_hidden, 0, 65535).astype(np.uint16)
         return Raster(np.dstack([pixels, opacity]), self.bands)
 
+    def _load(self, load):
+        """Load the image; where a PNG can't be, without what is behind its pixels."""
+        try:
+            return load(self.image)
+        except Exception as error:
+            if self.image.format != "PNG" or self._file is None:
+                raise
+            self.image = without_metadata(self._file, error)
+            return load(self.image)
+
     def _upright(self):
         """Load the image, and undo the rotation of a camera."""
+        self._load(_load)
         image = self.image
-        image.load()
         turn = TURNS.get(orientation_of(image))
         # loading has turned a TIFF
         return (
             image if turn is None or image.format == "TIFF" else image.transpose(turn)
         )
+
+
+def _load(image):
+    image.load()
 
 
 def is_whole(image):

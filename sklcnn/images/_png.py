@@ -1,4 +1,4 @@
-"""PNG of 16 bits a channel in full depth, which Pillow reads with 8.
+"""PNG in full depth, of which Pillow reads 8 bits, and without its metadata.
 
 A filter of PNG works on each byte of a pixel by itself. So the upper and the lower
 bytes of deep pixels are shallow images, filtered alike, which Pillow can read.
@@ -10,6 +10,12 @@ import zlib
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
+
+START = b"\x89PNG\r\n\x1a\n"
+
+PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT")
+"""Chunks on which the pixels depend."""
 
 N_CHANNELS = {"LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}
 """Number of channels by what Pillow calls the layout of the pixels."""
@@ -101,7 +107,39 @@ def _make_png(size, color_type, is_interlaced, data):
     """Write a PNG of 8 bits a channel of filtered rows."""
     header = struct.pack(">IIBBBBB", *size, 8, color_type, 0, 0, is_interlaced)
     chunks = [b"IHDR" + header, b"IDAT" + zlib.compress(data, 0), b"IEND"]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
+    return START + b"".join(
         struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
         for chunk in chunks
     )
+
+
+def without_metadata(file, error):
+    """Open a PNG whose text, profile or EXIF does not parse, by its pixels alone.
+
+    Parameters
+    ----------
+    file : binary file
+        The PNG.
+    error : Exception
+        What went wrong with all of it; raised if its pixels are damaged too.
+
+    Returns
+    -------
+    image : PIL.PngImagePlugin.PngImageFile
+    """
+    file.seek(0)
+    data = file.read()
+    kept, position = [START], len(START)
+    while position + 12 <= len(data):
+        (length,) = struct.unpack(">I", data[position : position + 4])
+        end = position + 12 + length
+        chunk = data[position + 4 : end - 4]
+        if chunk[:4] in PIXEL_CHUNKS:
+            if zlib.crc32(chunk) != int.from_bytes(data[end - 4 : end], "big"):
+                raise error
+            kept.append(data[position:end])
+        position = end
+    try:
+        return PngImageFile(io.BytesIO(b"".join(kept)), "")
+    except Exception:
+        raise error from None

@@ -272,7 +272,7 @@ def block_means(page, factor):
     ):
         if block is None:  # which is blank
             continue
-        block = block[0, :rows, :columns]
+        block = block[0, : min(rows, height - top), : min(columns, width - left)]
         bands = slice(None) if page.planarconfig == 1 else slice(sample, sample + 1)
         row_starts, first_row = _starts(top, len(block), factor)
         column_starts, first_column = _starts(left, block.shape[1], factor)
