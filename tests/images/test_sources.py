@@ -169,7 +169,7 @@ def test_bad_uploads_are_named(kind, pictures):
 )
 def test_one_upload_is_no_list(X):
     """The message says to put it into one."""
-    with pytest.raises(ValueError, match="got one image: .*Put it in a list"):
+    with pytest.raises(ValueError, match=r"got one image: .*Put it in a list"):
         ReadImages(8).fit(X)
 
 

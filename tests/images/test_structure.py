@@ -73,7 +73,7 @@ def test_folders_above_the_classes_are_offered_as_splits(splits, tree):
 
     data = load_image_folder(folder, split=splits[0])
     assert data.target.tolist() == ["cat", "dog"]
-    with pytest.raises(ValueError, match="no such folder. It has "):
+    with pytest.raises(ValueError, match=r"no such folder\. It has "):
         load_image_folder(folder, split="holdout")
 
 

@@ -5,9 +5,11 @@ from skimage.filters import gaussian
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
 from sklcnn.preprocessing import (
+    HOG,
     CenterCrop,
     Denoise,
     EqualizeHistogram,
+    Flatten,
     Flip,
     Grayscale,
     ImageFunction,
@@ -23,8 +25,10 @@ STEPS = [
     Denoise(method="median"),
     EqualizeHistogram(value_range="image"),
     EqualizeHistogram(value_range="image", adaptive=False),
+    Flatten(),
     Flip(),
     Grayscale(),
+    HOG(pixels_per_cell=1, cells_per_block=1),
     ImageFunction(),
     ImageFunction(np.negative),
     ResizeByFactor(),
