@@ -24,6 +24,9 @@ BITS, SAMPLES, EXTRA_SAMPLES = 258, 277, 338
 SAMPLE_FORMAT, SIGNED = 0x0153, 2
 """The tag of a TIFF that tells what its bits mean, and the value of signed ones."""
 
+DRAFT_FACTOR = 3.5
+"""Least ratio of the sides of a JPEG that is decoded smaller to those wanted."""
+
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -107,9 +110,9 @@ class PillowImage:
     def draft(self, size, color_mode, aspect):
         """Let a JPEG be decoded at a fraction of its size, in gray if that is wanted.
 
-        Four times the size of the result is kept, and the rest left to an antialiased
-        resize: pixels then differ by 0.2 of 255 on average, by 2 at most, in a third of
-        the time. With twice the size they differ by up to 34.
+        At least 3.5 times the size of the result is kept, and the rest left to an
+        antialiased resize: pixels of photos then differ by 0.6 of 255 on average, as
+        with four times (0.5), where they differ by 1.3 with twice the size.
         """
         image = self.image
         if image.format not in ("JPEG", "MPO"):
@@ -121,7 +124,9 @@ class PillowImage:
                 choose = min if aspect == "pad" else max
                 scale = choose(width / image.width, height / image.height)
                 width, height = scale * image.width, scale * image.height
-            draft_size = (max(1, round(4 * width)), max(1, round(4 * height)))
+            draft_size = tuple(
+                max(1, round(DRAFT_FACTOR * side)) for side in (width, height)
+            )
         image.draft("L" if color_mode == "gray" else None, draft_size)
 
     def plain(self, size, color_mode, aspect, background):

@@ -2,15 +2,19 @@
 
 Files are written to --folder and kept there, or to a temporary one. The second table is
 of training for one epoch, with networks of few and of many channels; waiting is the
-share of the epoch in which the network waits for images. Many files::
+share of the epoch in which the network waits for images. Many files, and files that
+are much larger than what is read::
 
     python -m tests.benchmarks folder --files 50000 --folder photos-128
+    python -m tests.benchmarks folder --files 300 --file-side 3500 --side 128
+    python -m tests.benchmarks folder --kind png --no-training
 """
 
 import re
 import resource
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +25,8 @@ from sklearn.pipeline import make_pipeline
 
 from sklcnn import CNNClassifier
 from sklcnn.images import ImageFiles, load_image_folder
-from sklcnn.preprocessing import ReadImages
+from sklcnn.images._cache import CHECKS, HEADERS
+from sklcnn.preprocessing import HOG, ReadImages
 from tests.benchmarks._epoch import COLUMNS, add_epoch, in_fresh_process
 from tests.benchmarks._plots import bars
 from tests.benchmarks._results import Table
@@ -31,12 +36,12 @@ BATCH_SIZE = 128
 N_CLASSES = 10
 
 
-def write_images(folder, n_files, size):
-    """Write JPEG files, pieces of a photo, into a folder for each class."""
+def write_images(folder, n_files, size, kind):
+    """Write pieces of a photo into a folder for each class."""
     photo = Image.fromarray(astronaut())
     rng = np.random.default_rng(0)
     for number in range(n_files):
-        path = Path(folder) / f"class{number % N_CLASSES}" / f"{number:06}.jpg"
+        path = Path(folder) / f"class{number % N_CLASSES}" / f"{number:06}.{kind}"
         left, top = map(int, rng.integers(0, 512 - 128, 2))
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,12 +49,16 @@ def write_images(folder, n_files, size):
             photo.resize((size, size), box=box).save(path, quality=90)
 
 
-def read_with_pillow(paths):
-    """Decode in a loop: the least that has to be done."""
-    for path in paths:
+def read_with_pillow(paths, *, size, n_jobs):
+    """Decode in threads, JPEG at a fraction of its size: the least there is to do."""
+
+    def read(path):
         with Image.open(path) as image:
-            np.asarray(image.convert("RGB"))
-    return len(paths)
+            image.draft("RGB", (size, size))
+            return np.asarray(image.convert("RGB").resize((size, size)))
+
+    with ThreadPoolExecutor(n_jobs) as pool:
+        return len(list(pool.map(read, paths)))
 
 
 def read_with_sklcnn(paths, *, size, n_jobs):
@@ -61,13 +70,20 @@ def read_with_sklcnn(paths, *, size, n_jobs):
 
 
 def fit_reader(paths, *, size):
-    """Look at the headers, as `ReadImages.fit` does."""
+    """Look at the headers, as the first `ReadImages.fit` does."""
+    HEADERS.clear()
     ReadImages((size, size)).fit(paths)
     return len(paths)
 
 
+def extract_hog(paths, *, size):
+    """Read files, and compute the features of the classical baseline."""
+    return len(make_pipeline(ReadImages((size, size)), HOG()).fit_transform(paths))
+
+
 def check_files(paths, *, size):
-    """Decode all files before training, as `on_error="warn"` does."""
+    """Decode all files before training, as the first `on_error="warn"` does."""
+    CHECKS.clear()
     ReadImages((size, size), on_error="warn").fit_transform(paths)
     return len(paths)
 
@@ -120,11 +136,15 @@ def usage():
 
 def readers_of(size):
     """List what reads files."""
-    readers = {"Pillow, one thread (the limit)": read_with_pillow}
+    readers = {}
+    for n_jobs in (1, 2):
+        name = f"Pillow, {n_jobs} thread(s) (the limit)"
+        readers[name] = partial(read_with_pillow, size=size, n_jobs=n_jobs)
     for n_jobs in (1, 2):
         name = f"ImageFiles.read (sklcnn), {n_jobs} thread(s)"
         readers[name] = partial(read_with_sklcnn, size=size, n_jobs=n_jobs)
     readers["ReadImages.fit: headers only"] = partial(fit_reader, size=size)
+    readers["ReadImages and HOG"] = partial(extract_hog, size=size)
     name = "ReadImages(on_error='warn'): full check"
     readers[name] = partial(check_files, size=size)
     for n_workers in (0, 1):
@@ -136,7 +156,9 @@ def readers_of(size):
 def measure_reading(paths, options):
     """Fill the table of readers, each in a process of its own."""
     columns = {"": "<42", "images/s": ".0f", "CPU us/image": ".0f", "peak MiB": ".0f"}
-    title = f"Reading {len(paths):,} files of {options.side}x{options.side}"
+    side = options.file_side or options.side
+    title = f"Reading {len(paths):,} {options.kind} files of {side}x{side}"
+    title += f" at {options.side}x{options.side}" if side != options.side else ""
     table = Table(title, columns, quick=options.quick)
     for name, read in readers_of(options.side).items():
         table.add(name, *in_fresh_process(measure, read, paths))
@@ -160,7 +182,10 @@ def measure_training(paths, y, options):
 def add_options(parser):
     """Let the files be chosen, and what is done with them."""
     parser.add_argument("--files", type=int, default=2000, help="how many")
+    parser.add_argument("--kind", choices=("jpg", "png"), default="jpg", help="format")
+    parser.add_argument("--file-side", type=int, help="side of files, if not --side")
     parser.add_argument("--no-reading", action="store_true", help="only train")
+    parser.add_argument("--no-training", action="store_true", help="only read")
     parser.add_argument("--small", action="store_true", help="train no large network")
 
 
@@ -169,11 +194,14 @@ def run(options):
     n_files = min(400, options.files) if options.quick else options.files
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or temporary
-        write_images(folder, n_files, options.side)
+        side = options.file_side or options.side
+        write_images(folder, n_files, side, options.kind)
         start = time.perf_counter()
         paths, y = load_image_folder(folder, return_X_y=True)
         print(f"{len(paths)} files listed in {time.perf_counter() - start:.2f} s")
         tables = [] if options.no_reading else [measure_reading(paths, options)]
+        if options.no_training:
+            return tables
         return [*tables, measure_training(paths, y, options)]
 
 

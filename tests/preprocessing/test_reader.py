@@ -8,7 +8,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 from sklearn.base import clone
-from sklearn.ensemble import BaggingClassifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import BaggingClassifier, VotingClassifier
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
@@ -226,34 +227,48 @@ def test_formats_without_a_reader_say_what_reads_them(content, message, tmp_path
 
 
 META = {
-    "bagging": lambda model: BaggingClassifier(model, n_estimators=2, random_state=0),
-    "one vs rest": OneVsRestClassifier,
-    "self training": SelfTrainingClassifier,
+    "BaggingClassifier": (
+        lambda model: BaggingClassifier(model, n_estimators=2, random_state=0),
+        {"column"},
+    ),
+    "CalibratedClassifierCV": (
+        lambda model: CalibratedClassifierCV(model, cv=2),
+        {"list", "column", "lazy"},
+    ),
+    "GridSearchCV": (
+        lambda model: GridSearchCV(model, {}, cv=2),
+        {"list", "column", "lazy"},
+    ),
+    "OneVsRestClassifier": (OneVsRestClassifier, {"list", "column", "lazy"}),
+    "SelfTrainingClassifier": (SelfTrainingClassifier, set()),
+    "VotingClassifier": (
+        lambda model: VotingClassifier([("one", model), ("other", model)]),
+        {"list", "column", "lazy"},
+    ),
 }
+"""What meta-estimators are made of, and what they take."""
 
 
 @pytest.mark.parametrize("kind", META)
-@pytest.mark.parametrize("shape", ["list", "column"])
-def test_meta_estimators_that_take_paths(kind, shape, pictures, tiny):
-    """Bagging takes a column, and the others any list; see the guide."""
-    model = META[kind](make_pipeline(ReadImages(8), tiny))
-    X = pictures if shape == "list" else pictures[:, np.newaxis]
+@pytest.mark.parametrize("shape", ["list", "column", "lazy"])
+def test_meta_estimators_take_what_the_guide_says(kind, shape, pictures, tiny):
+    """Those that look at X first refuse paths or images, or take a column."""
+    make, taken = META[kind]
+    X = {
+        "list": pictures,
+        "column": pictures[:, np.newaxis],
+        "lazy": ReadImages(8).fit_transform(pictures),
+    }[shape]
+    model = make(tiny if shape == "lazy" else make_pipeline(ReadImages(8), tiny))
     y = np.arange(12) % 2
-    if kind == "self training":
+    if kind == "SelfTrainingClassifier":
         y[[3, 8]] = -1
 
-    if (kind, shape) in TAKEN:
+    if shape in taken:
         assert model.fit(X, y).predict(X).shape == (12,)
     else:
-        with pytest.raises(ValueError, match="rray"):
+        with pytest.raises(ValueError, match="array"):
             model.fit(X, y)
-
-
-TAKEN = {
-    ("bagging", "column"),
-    ("one vs rest", "list"),
-    ("one vs rest", "column"),
-}
 
 
 def test_old_readers_have_the_defaults(pictures):
