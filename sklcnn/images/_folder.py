@@ -369,7 +369,8 @@ def _warn_of_structure(folder, tree, classes):
         warnings.warn(
             f"load_image_folder leaves out {sum(tree.counts.values())} files that are "
             f"not read by default: {name_endings(tree.counts)}. List them by "
-            f"extensions=(..., {min(tree.counts)!r}), and say so to ReadImages.",
+            f"extensions=(..., {min(tree.counts)!r}), and give ReadImages what reads "
+            "them.",
             UserWarning,
         )
     if len(classes) == 1:

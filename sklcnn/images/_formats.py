@@ -118,6 +118,8 @@ def explain_start(start, formats):
     """
     if not start:
         return "it is empty"
+    if start[128:132] == b"DICM":
+        return "it is DICOM, which is read by a reader=function that uses pydicom"
     if start[4:8] == b"ftyp" and start[8:12] in HEIF_BRANDS:
         return f"it is HEIC, which is read with formats='.heic' after `{INSTALL_HEIF}`"
     if start[4:12] == b"ftypavif" and "AVIF" not in Image.OPEN:
@@ -127,8 +129,6 @@ def explain_start(start, formats):
             "it is JPEG XL, which is read with formats='.jxl' after `pip install "
             "pillow-jxl-plugin` and `import pillow_jxl`"
         )
-    if start[128:132] == b"DICM":
-        return "it is DICOM, which is read by a reader=function that uses pydicom"
     for each, (_, accept) in Image.OPEN.items():
         if each in NEVER or accept is None or formats == "registered":
             continue

@@ -195,8 +195,9 @@ def _check_regular(path):
 def _identify(file, opening, size):
     """Do as `PIL.Image.open`, which warns of the sizes that are an error here."""
     start = file.read(16)
+    is_dicom = file.read(116)[-4:] == b"DICM"  # which may begin like TIFF
     file.seek(0)
-    if start.startswith(TIFF_STARTS):
+    if start.startswith(TIFF_STARTS) and not is_dicom:
         return _open_tiff(file, opening, size)
     if len(start) > 1 and start[:1] == b"P" and start[1:2] in b"123456fF":
         return PpmImage(file)
@@ -233,7 +234,7 @@ def _cause(error, source, opening):
     if isinstance(error, UnidentifiedImageError):
         with open_binary(source) as file:
             return explain_start(file.read(132), opening.formats)
-    if isinstance(error, ImportError) or "imagecodecs" in str(error):
+    if "imagecodecs" in str(error):
         return (
             f"{str(error).rstrip('.')}. Install it by `pip install 'sklcnn[tiff]'`, or "
             "save the file without compression"

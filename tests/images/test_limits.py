@@ -205,6 +205,7 @@ print(time.process_time() - start, (after - before) / 1024)
 """
 
 
+@pytest.mark.slow
 def test_plain_ppm_of_comments_takes_neither_time_nor_memory(tmp_path):
     """20 MB of them, in one line or in millions, wherever they stand."""
     line, lines = b"#" * 20_000_000 + b"\n", b"# a comment\n" * 1_700_000

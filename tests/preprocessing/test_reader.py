@@ -75,6 +75,10 @@ def test_images_of_a_reader_are_resized_and_searched(stored, tiny):
 READERS = {
     "no array": (lambda path: "x", "can't read any of 6 files.*no array|no array"),
     "fails": (lambda path: {}["key"], r"the reader failed \(KeyError: 'key'\)"),
+    "import": (
+        lambda path: __import__("no_such_module"),
+        r"the reader failed \(ModuleNotFoundError: No module named",
+    ),
     "NaN": (lambda path: np.full((12, 10), np.nan), "NaN or infinite"),
     "flat": (lambda path: np.zeros(9), "as no array of pixels"),
     "empty": (lambda path: np.zeros((0, 9)), "no pixels"),
@@ -215,6 +219,7 @@ def test_heic_names_its_extra(tmp_path):
     ("content", "message"),
     [
         (bytes(128) + b"DICM", "DICOM, .*reader=function that uses pydicom"),
+        (b"II*\0".ljust(128) + b"DICM", "DICOM, .*reader=function that uses pydicom"),
         (b"\xff\x0a" + bytes(40), "JPEG XL.*pillow-jxl-plugin"),
     ],
 )
