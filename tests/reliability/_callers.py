@@ -155,6 +155,4 @@ def ask_pool(method, n_rounds):
 
 
 def _ask_and_train(model, expected):
-    return count_wrong(model, expected) + count_wrong(
-        clone(model).fit(X, Y), expected
-    )
+    return count_wrong(model, expected) + count_wrong(clone(model).fit(X, Y), expected)

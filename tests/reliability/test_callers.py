@@ -14,7 +14,9 @@ slow = pytest.mark.slow
 @pytest.mark.parametrize("n_calls", [40, pytest.param(800, marks=slow)])
 def test_callers_in_threads_get_what_one_gets(n_calls):
     """8 threads predict and embed while two train, with two threads of torch."""
-    n_wrong, n_trained = Job(_callers.ask_in_threads, n_calls, context=FRESH).result(300)
+    n_wrong, n_trained = Job(_callers.ask_in_threads, n_calls, context=FRESH).result(
+        300
+    )
 
     assert n_wrong == 0
     assert n_trained > 0
