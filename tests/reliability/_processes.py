@@ -1,5 +1,6 @@
 """Functions in processes of their own, which get real signals."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -63,10 +64,8 @@ class Job:
 
     def _end(self):
         """Kill what is left: workers of joblib wait for more to do."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             self.send(signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.join()
         self._answers.close()
 
@@ -92,8 +91,6 @@ def disturbed(number, moment, function, *arguments):
     """Run a function in a process that gets a signal after so many seconds."""
     job = Job(function, *arguments)
     time.sleep(max(0, job.begun + moment - time.monotonic()))
-    try:
+    with contextlib.suppress(ProcessLookupError):  # it may have ended
         job.send(number)
-    except ProcessLookupError:  # it has ended
-        pass
     return job.result()

@@ -20,7 +20,7 @@ FITS = [{}, {"dropout": 0.1}, {"random_state": 1}]
 )
 @pytest.mark.parametrize("fits", [FITS[:1], FITS], ids=["the same", "different"])
 def test_crowd_ends_as_each_does_alone(tmp_path, fits, n_processes, n_kills):
-    """Whoever is killed, and whoever finds the work of others: all bits are the same."""
+    """Whoever is killed, and whoever finds the work of others: equal to the bit."""
     alone = [timed(_jobs.fit, None, tmp_path / "log", known) for known in fits]
     folder, killed = tmp_path / "folder", []
 

@@ -62,9 +62,8 @@ def test_disk_that_is_full_from_the_first_is_told(tmp_path, disk):
     (disk / "folder").mkdir()
     _jobs.hinder("fill", disk / "folder")
 
-    answer, warned = timed(_jobs.fit_hindered, disk / "folder", tmp_path / "log", None)[
-        0
-    ]
+    job = Job(_jobs.fit_hindered, disk / "folder", tmp_path / "log", None)
+    answer, warned = job.result()
 
     assert answer == timed(_jobs.fit, None, tmp_path / "log")[0]
     assert len(warned) == 1
@@ -89,7 +88,9 @@ def test_disk_that_is_read_only_from_the_first_is_an_error(tmp_path, disk):
     """Before anything is trained."""
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
 
-    with pytest.raises(RuntimeError, match="Read-only file system.*Use another folder"):
+    with pytest.raises(
+        RuntimeError, match=r"Read-only file system.*Use another folder"
+    ):
         Job(_jobs.fit, disk / "folder", tmp_path / "log").result()
     assert not epochs_in(tmp_path / "log", "begin")
 
