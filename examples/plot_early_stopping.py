@@ -2,17 +2,18 @@
 When should training stop, on images of one's own?
 ==================================================
 
-Some labels of the digits are wrong, so that a long training learns them by heart. Images
-that are known to be right are validated on, by ``fit(X, y, X_val=..., y_val=...)``. One
-figure shows where training stops, and what a training without validation loses.
+Some labels of the digits are wrong, so that a long training learns them by heart. It is
+validated on images whose labels are right, by ``fit(X, y, X_val=..., y_val=...)``. One
+figure shows where training stops, and what a training to the end loses.
 """
 
 # %%
-# Four in ten of the training labels are drawn at random; those to validate on are right.
+# Four in ten training labels are drawn at random; those to validate on are right.
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -32,15 +33,19 @@ y_train[is_wrong] = rng.integers(0, 10, is_wrong.sum())
 
 # %%
 # With a constant learning rate, training may stop at any epoch.
-parameters = {"lr_schedule": "constant", "learning_rate": 0.01, "max_epochs": 40}
-parameters["conv_channels"] = (16, 32)
-model = CNNClassifier(**parameters, early_stopping=True, random_state=0)
+whole = CNNClassifier(
+    conv_channels=(16, 32),
+    lr_schedule="constant",
+    learning_rate=0.01,
+    max_epochs=40,
+    random_state=0,
+)
+model = clone(whole).set_params(early_stopping=True)
 model.fit(X_train, y_train, X_val=X_val, y_val=y_val)
 print(f"stopped after {model.n_iter_} epochs, took those of epoch {model.best_epoch_}")
 
 # %%
 # Without `early_stopping`, the same images are only watched.
-whole = CNNClassifier(**parameters, random_state=0)
 whole.fit(X_train, y_train, X_val=X_val, y_val=y_val)
 
 # %%
