@@ -1,9 +1,14 @@
-"""Calls that are repeated hundreds of times, and what each leaves behind."""
+"""Memory, threads and files that calls take, and what they leave behind."""
 
 import gc
 import os
+import re
 from pathlib import Path
 
+import numpy as np
+from torch import nn
+
+from sklcnn import CNNClassifier
 from sklcnn.augmentation import RandomRotation
 from sklcnn.persistence import dump, load
 from tests.reliability._jobs import X, Y, make_model
@@ -64,3 +69,26 @@ CALLS = {
     "partial_fit": (_begin, _partial_fit),
 }
 """For each call: what comes before all, and what is repeated."""
+
+
+def wide_network(n_channels, n_classes):
+    """Build a network that embeds images in 1,024 dimensions."""
+    layers = [nn.AvgPool2d(4), nn.Flatten(), nn.Linear(4 * n_channels, 1024)]
+    return nn.Sequential(*layers, nn.Linear(1024, n_classes))
+
+
+def peak_of(method, n_images):
+    """Ask for wide outputs: their MiB, and those at the peak over what was before."""
+    n_classes = 2 if method == "transform" else 1024
+    images = np.random.default_rng(0).random((2048, 8, 8), dtype=np.float32)
+    labels = np.arange(len(images)) % n_classes
+    model = CNNClassifier(network=wide_network, max_epochs=1, random_state=0)
+    ask = getattr(model.fit(images, labels), method)
+    images = np.resize(images, (n_images, 8, 8))
+    ask(images[:500])
+    before = _mebibytes()
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    outputs = ask(images)
+    status = Path("/proc/self/status").read_text()
+    peak = int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 2**10
+    return outputs.nbytes / 2**20, peak - before

@@ -23,7 +23,7 @@ def test_callers_in_threads_get_what_one_gets(n_calls):
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
-@pytest.mark.parametrize("n_rounds", [1, pytest.param(20, marks=slow)])
+@pytest.mark.parametrize("n_rounds", [1, pytest.param(5, marks=slow)])
 def test_preloaded_server_answers(n_jobs, n_rounds):
     """Fitted in the parent; 4 forked workers predict in 4 threads each."""
     for _ in range(n_rounds):

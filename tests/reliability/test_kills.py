@@ -99,9 +99,13 @@ def test_partial_fit_keeps_whole_epochs(tmp_path, number, n_moments):
 
 
 @signals
-@often
 @pytest.mark.parametrize(
-    "n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)], ids=["alone", "workers"]
+    ("n_moments", "n_jobs"),
+    [
+        (2, None),
+        pytest.param(20, None, marks=pytest.mark.slow),
+        pytest.param(6, 2, marks=pytest.mark.slow),
+    ],
 )
 def test_search_ranks_nothing_half_trained(tmp_path, number, n_moments, n_jobs):
     """Finished candidates stay, files of others are not there, scores are the same."""
