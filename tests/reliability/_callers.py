@@ -6,7 +6,7 @@ import signal
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event, Thread
+from threading import Event
 
 import joblib
 import numpy as np
@@ -86,28 +86,6 @@ def serve(n_jobs):
             return all(pool.map(ask, range(24)))
 
     return [wait_for(child) for child in [fork(work) for _ in range(4)]]
-
-
-def fork_beside_training(n_forks):
-    """Fork at random moments while a thread trains the model that children ask."""
-    model, is_over = fit_with_threads(), Event()
-
-    def train():
-        while not is_over.is_set():
-            model.partial_fit(X, Y)
-
-    def work():
-        return model.predict_proba(X).shape == (len(X), 10)
-
-    training = Thread(target=train)
-    training.start()
-    codes = []
-    for pause in np.random.default_rng(0).uniform(0, 0.05, n_forks):
-        time.sleep(pause)
-        codes.append(wait_for(fork(work)))
-    is_over.set()
-    training.join()
-    return codes
 
 
 def fork(work):

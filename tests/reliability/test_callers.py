@@ -32,14 +32,6 @@ def test_preloaded_server_answers(n_jobs, n_rounds):
         assert codes == [0] * 4
 
 
-@pytest.mark.parametrize("n_forks", [3, pytest.param(40, marks=slow)])
-def test_fork_beside_training_does_not_hang(n_forks):
-    """Children are forked at random moments while a thread trains, and predict."""
-    codes = Job(_callers.fork_beside_training, n_forks, context=FRESH).result(120)
-
-    assert codes == [0] * n_forks
-
-
 @slow
 @pytest.mark.parametrize("backend", ["multiprocessing", "loky", "threading"])
 @pytest.mark.parametrize("n_rounds", [10])
