@@ -7,10 +7,13 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
 from sklcnn import CNNClassifier
+from tests._strategies import NEUTRAL, PARAMETERS, some_of
 
 
 def test_pickle_is_small_and_plain(digits):
@@ -146,3 +149,32 @@ def test_parameters_of_later_versions_have_their_defaults(tiny, noise):
 
     assert loaded.get_params() == tiny.get_params()
     assert_array_equal(loaded.predict_proba(X), tiny.predict_proba(X))
+
+
+ABSURD = {
+    name: st.sampled_from([None, "bogus", -1, (0, "a")])
+    for name in CNNClassifier().get_params()
+}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Give a fitted classifier, images and what it predicts."""
+    X = np.random.default_rng(0).random((30, 8, 8))
+    model = CNNClassifier(conv_channels=(4,), max_epochs=1, random_state=0)
+    model.fit(X, np.arange(30) % 3)
+    return pickle.dumps(model), X, model.predict_proba(X), model.transform(X)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, database=None)
+@given(parameters=some_of(PARAMETERS | NEUTRAL) | some_of(ABSURD))
+def test_no_parameter_set_later_changes_a_prediction(fitted, parameters):
+    """Neither before nor after pickling and copying, whether it makes sense or not."""
+    saved, X, probabilities, embeddings = fitted
+    parameters.pop("n_jobs", None)  # which is a matter of the process at hand
+    model = pickle.loads(saved).set_params(**parameters)
+
+    for same in (model, pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert_array_equal(same.predict_proba(X), probabilities)
+        assert_array_equal(same.transform(X), embeddings)
+        assert same.get_params() == model.get_params()

@@ -246,3 +246,23 @@ def test_files_are_told_by_where_they_are(tiny, folder, epochs, tmp_path, monkey
         clone(tiny).fit(ImageFiles(paths, (8, 8)), [0, 1, 0, 1, 0, 1])
 
     assert epochs == [0, 1, 0, 1]
+
+
+def test_link_is_told_by_where_it_points(tiny, folder, epochs, tmp_path):
+    """A name that stands for another folder than before stands for other files."""
+    link = tmp_path / "link"
+    for name, order in (("one", 1), ("other", -1)):
+        (tmp_path / name).mkdir()
+        for number in range(6):
+            pixels = np.full((8, 8), 40 * number, dtype=np.uint8)[:, ::order]
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+            os.utime(tmp_path / name / f"{number}.png", (0, 0))
+    tiny.set_params(checkpoint_dir=folder)
+
+    for name in ("one", "other", "one"):
+        link.unlink(missing_ok=True)
+        link.symlink_to(tmp_path / name)
+        paths = [link / f"{number}.png" for number in range(6)]
+        clone(tiny).fit(ImageFiles(paths, (8, 8)), [0, 1, 0, 1, 0, 1])
+
+    assert epochs == [0, 1, 0, 1]

@@ -112,6 +112,32 @@ def test_clearing_by_age_keeps_what_is_used(tmp_path):
     assert [path.name[:64] for path in tmp_path.iterdir()] == [ADDRESS]
 
 
+@pytest.mark.parametrize(
+    ("days", "is_cleared"), [(2, True), (0.5, False), (-0.5, False), (-2000, True)]
+)
+def test_dates_far_ahead_do_not_keep_files(tmp_path, days, is_cleared):
+    """Clocks may differ by hours; a file that is dated years ahead is an old one."""
+    save(tmp_path, 3, is_finished=True)
+    (path,) = tmp_path.iterdir()
+    age(path, days)
+
+    clear_checkpoints(tmp_path, older_than=timedelta(days=1))
+
+    assert path.exists() != is_cleared
+
+
+@pytest.mark.parametrize("folder", ["", b""])
+def test_empty_name_is_not_the_working_directory(tmp_path, monkeypatch, folder):
+    """It is an error, and nothing is removed."""
+    save(tmp_path, 3, is_finished=True)
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ValueError, match="Got an empty name"):
+        clear_checkpoints(folder)
+
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_no_folder_can_be_cleared(tmp_path):
     """A name that is mistyped is told."""
     with pytest.raises(NotADirectoryError, match="expects a folder"):

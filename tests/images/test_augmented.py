@@ -3,6 +3,7 @@
 import copy
 import io
 import pickle
+import tracemalloc
 import warnings
 
 import joblib
@@ -384,3 +385,21 @@ def test_reading_by_hand_is_silent():
         warnings.simplefilter("error")
         assert np.asarray(augmented, dtype=np.float64).dtype == np.float64
         assert np.array(augmented, copy=True) is not augmented.images
+
+
+@pytest.mark.parametrize("step", EVERY_STEP, ids=lambda step: type(step).__name__)
+def test_cost_of_a_batch_does_not_depend_on_the_number_of_images(step):
+    """A batch of many images takes no more memory than one of a thousand."""
+    image = np.random.default_rng(0).integers(0, 256, (1, 8, 8, 3), dtype=np.uint8)
+    batch, peaks = torch.from_numpy(image / 255).repeat(64, 1, 1, 1), []
+    for n_images in (1_000, 200_000):
+        images = np.broadcast_to(image, (n_images, 8, 8, 3))
+        draws = clone(step).fit_transform(images).draws(epoch=0, seed=0)
+        rows = np.arange(64) * (n_images // 64)
+        draws(batch, rows)  # numbers of all rows are drawn once an epoch
+        tracemalloc.start()
+        draws(batch, rows)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    assert peaks[1] < 1.1 * peaks[0] + 10_000
