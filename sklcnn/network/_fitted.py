@@ -15,6 +15,7 @@ from sklcnn.network._hardware import resolve_device, seeded, torch_threads
 from sklcnn.network._lock import ReadWriteLock
 from sklcnn.network._memory import explained_memory_error
 from sklcnn.network._modules import ImageNetwork, Standardize
+from sklcnn.network._ownership import SharedWeightsError
 from sklcnn.network._spec import NetworkSpec, try_network
 from sklcnn.network._statistics import pixel_extremes
 
@@ -333,6 +334,8 @@ class FittedNetwork:
                 return cls._from_state(state, sealed, name)
         except NewerFormatError as error:
             raise ValueError(f"The saved {name} {error}") from error
+        except SharedWeightsError:
+            raise
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             known = isinstance(error, ValueError)
             problem = error if known else f"{type(error).__name__}: {error}"

@@ -202,7 +202,8 @@ def raise_in_this_thread():
 
 
 @pytest.mark.parametrize(
-    ("function", "expected"), [(stop, "finished"), (raise_in_this_thread, "interrupted")]
+    ("function", "expected"),
+    [(stop, "finished"), (raise_in_this_thread, "interrupted")],
 )
 def test_other_threads_are_stopped_and_interrupted_alike(noise, function, expected):
     """Signals do not come there, but exceptions from outside do."""
