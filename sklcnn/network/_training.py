@@ -208,7 +208,6 @@ def train_batches(net, batches, learning_rates):
         if not net.has_scheduler:
             set_learning_rate(net.optimizer_, learning_rate)
         if net.callbacks_:
-            net.history.new_batch()
             net.notify("on_batch_begin", batch=batch, training=True)
         step = net.train_step(batch)
         if net.callbacks_:
