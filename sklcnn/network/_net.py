@@ -63,6 +63,8 @@ class Net(NeuralNetClassifier):
         Number of micro-batches per batch; doubled after each out-of-memory error.
     may_split : bool
         Whether it may be doubled.
+    plan : dict
+        Parameters of the training at hand, where a classifier has planned it.
     best_epoch : int or None
         Position in the history of the epoch whose weights were kept; None is the last.
     """
@@ -118,6 +120,7 @@ class Net(NeuralNetClassifier):
         if draw_weights:
             self.network.draw_weights(self.seed)
         self.n_parts, self.may_split, self.best_epoch = 1, True, None
+        self.plan = {}
         return super().initialize()
 
     def initialize_module(self):
