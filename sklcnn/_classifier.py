@@ -1,6 +1,5 @@
 """The classifier."""
 
-import contextlib
 import os
 import types
 from numbers import Integral, Real
@@ -29,6 +28,7 @@ from sklcnn._sklearn import (
     end_task,
     fit_context,
 )
+from sklcnn._transaction import transaction
 from sklcnn._validation import (
     check_image_shape,
     check_images,
@@ -49,10 +49,13 @@ from sklcnn.network import (
     channel_statistics,
     check_callbacks,
     check_function,
+    check_numbers,
     check_outputs,
     check_same_network,
     log_softmax_in_place,
     make_net,
+    number_likeliest,
+    one_at_a_time,
     plain,
     plan_epoch,
     plan_training,
@@ -60,7 +63,6 @@ from sklcnn.network import (
     resolve_precision,
     set_formats,
     softmax_in_place,
-    torch_threads,
     use_best_weights,
     with_steps_of,
 )
@@ -437,10 +439,10 @@ class CNNClassifier(
         OSError
             If `checkpoint_dir` can't be written to.
         """
-        continues = self.warm_start and self.__sklearn_is_fitted__()
-        seed = self._seed if continues else self._draw_seed()
         told = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
-        with self._unchanged_on_error(), torch_threads(self.n_jobs):
+        with transaction(self):
+            continues = self.warm_start and self.__sklearn_is_fitted__()
+            seed = self._seed if continues else self._draw_seed()
             data, classes, image_shape = self._check_data(
                 X,
                 y,
@@ -486,9 +488,9 @@ class CNNClassifier(
         """
         if classes is not None:
             classes = as_labels(classes, name=type(self).__name__)
-        known = types.SimpleNamespace(classes_=getattr(self, "classes_", None))
-        begins = check_partial_fit_first_call(known, classes)
-        with self._unchanged_on_error(), torch_threads(self.n_jobs):
+        with transaction(self):
+            known = types.SimpleNamespace(classes_=getattr(self, "classes_", None))
+            begins = check_partial_fit_first_call(known, classes)
             data, classes, image_shape = self._check_data(
                 X,
                 y,
@@ -503,8 +505,9 @@ class CNNClassifier(
             else:
                 self._widen_range(data)
                 net = self.net_
-            training = plan_epoch(net, data, self.get_params(deep=False))
-            self._train(training, classes)
+            with one_at_a_time(net.network):
+                training = plan_epoch(net, data, self.get_params(deep=False))
+                self._train(training, classes)
         return self
 
     def _check_data(self, X, y, sample_weight, *, classes, reset, is_part=False):
@@ -651,19 +654,6 @@ class CNNClassifier(
         if told is not None:
             end_task(root, self, fitted, **told)
 
-    @contextlib.contextmanager
-    def _unchanged_on_error(self):
-        """Restore all attributes where something fails before anything was trained."""
-        before = dict(vars(self))
-        try:
-            yield
-        except BaseException:
-            after = vars(self)
-            if all(before.get(key) is after.get(key) for key in ("_network", "_net")):
-                after.clear()
-                after.update(before)
-            raise
-
     def predict(self, X):
         """Predict the class labels of images.
 
@@ -677,8 +667,9 @@ class CNNClassifier(
         y : ndarray of shape (n_samples,)
             Class labels, in the dtype of those in `fit`.
         """
-        logits = self._logits(X)
-        return self.classes_[logits.argmax(axis=1)]
+        numbers = self._run("logits", X, finish=number_likeliest)
+        check_numbers(numbers, name=type(self).__name__)
+        return self.classes_[numbers]
 
     def predict_proba(self, X):
         """Predict the probabilities of the classes.
@@ -778,6 +769,8 @@ class CNNClassifier(
         """The skorch net, made when it is first asked for after loading."""
         network = self._of_fitted("net_")
         if "_net" not in vars(self):
+            self._validate_params()
+            check_callbacks(self.callbacks, name=type(self).__name__)
             _, bfloat16 = resolve_precision(self.precision, network.device)
             network.bfloat16 = bfloat16[0], network.bfloat16[1]
             parameters = self.get_params(deep=False)

@@ -120,7 +120,8 @@ def check_weights(sample_weight, y, *, class_weight, name, classes=None, unreada
     ------
     ValueError
         If a weight is negative or not finite, all are zero, their sum is infinite, or
-        `class_weight` names no class that there is.
+        `class_weight` has only strings where the classes are numbers, or numbers where
+        they are strings.
     """
     if np.ma.is_masked(sample_weight):
         raise ValueError(
@@ -196,8 +197,8 @@ def _check_class_weight(class_weight, classes, name):
     """Check the weights of classes, and give those of the classes there are.
 
     A fold may lack a class that has a weight. So other names than those of `classes`
-    are no error, unless none is known; where a class has no weight, one of them may be
-    misspelled.
+    are no error, unless they can't be names of classes: strings where these are
+    numbers. Where a class has no weight, one of them may be misspelled.
     """
     class_weight = {plain_string(label): w for label, w in class_weight.items()}
     wrong = {
@@ -215,8 +216,9 @@ def _check_class_weight(class_weight, classes, name):
         f"class_weight names classes that y does not have: {unknown}. The classes are "
         f"{classes}."
     )
-    if len(unknown) == len(class_weight):
-        raise ValueError(f"{message} No name is among them.")
+    kinds = [{isinstance(label, str) for label in x} for x in (unknown, classes)]
+    if len(unknown) == len(class_weight) and kinds[0].isdisjoint(kinds[1]):
+        raise ValueError(f"{message} Give strings for strings, numbers for numbers.")
     if any(label not in class_weight for label in classes):
         warnings.warn(f"{message} {name} ignores the other names.", UserWarning)
     return class_weight

@@ -1,12 +1,14 @@
 """Trainings that are interrupted or fail: what was finished stays."""
 
 import os
+import pickle
 import signal
 import threading
 import time
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -134,6 +136,89 @@ def test_warm_start_with_other_layers_is_an_error(noise):
     assert_array_equal(model.predict_proba(noise[0]), before)
     model.set_params(conv_channels=[4], dropout=0.0).fit(*noise)
     assert model.n_iter_ == 2
+
+
+def facts_of(model):
+    """Collect all that a fitted classifier tells, and what its net is set to."""
+    network, net = model._network, model.net_
+    weights = {k: v.clone() for k, v in net.module_.state_dict().items()}
+    steps = net.optimizer_.state_dict()["state"].values()
+    steps = [{k: v.clone() for k, v in state.items()} for state in steps]
+    facts = {name: getattr(network, name) for name in ("pixel_range", "dtype")}
+    facts |= {name: getattr(network, name) for name in ("bfloat16", "device")}
+    facts |= {name: getattr(net, name) for name in ("lr", "batch_size", "max_epochs")}
+    facts |= {"best": model.best_epoch_, "history": model.history_, "net": net}
+    facts["groups"] = [g | {"params": 0} for g in net.optimizer_.param_groups]
+    return facts, weights, steps
+
+
+@pytest.mark.parametrize("call", ["partial_fit", "warm"])
+@pytest.mark.parametrize(
+    ("changed", "failure"),
+    [
+        ({"precision": "float64"}, KeyboardInterrupt),
+        ({"precision": "bfloat16", "learning_rate": 0.01}, RuntimeError),
+        ({"batch_size": 7, "weight_decay": 0.1}, MemoryError),
+        ({"learning_rate": 1e30}, None),
+    ],
+)
+def test_a_call_that_fails_changes_nothing(noise, call, changed, failure):
+    """Neither weights nor formats, range of pixels, history, best epoch or net."""
+    X, y = noise
+    X = X.astype(float)
+    fails = Failure(None)
+    options = {"early_stopping": True, "n_iter_no_change": 2, "precision": "float32"}
+    model = constant(
+        max_epochs=6, warm_start=True, batch_norm=False, callbacks=[fails], **options
+    ).fit(X, y)
+    expected, weights, steps = facts_of(model)
+    assert model.best_epoch_ < model.n_iter_ - 1
+    fails.epoch = model.n_iter_ + 1 if failure else None
+    fails.error = failure
+    model.set_params(**changed, early_stopping=False)
+    go_on = CNNClassifier.fit if call == "warm" else CNNClassifier.partial_fit
+
+    with pytest.raises(failure or ValueError):
+        go_on(model, 1.5 * X, y)
+
+    facts, weights_now, steps_now = facts_of(model)
+    assert facts == expected
+    for name, tensor in weights.items():
+        assert weights_now[name].dtype == tensor.dtype
+        assert_array_equal(weights_now[name], tensor)
+    for one, two in zip(steps, steps_now, strict=True):
+        assert all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_weights_in_float64_survive_a_failure_in_float32(noise):
+    """Bits that another format would cut off are still there."""
+    X, y = noise
+    fails = Failure(None)
+    model = constant(
+        max_epochs=2, warm_start=True, callbacks=[fails], precision="float64"
+    ).fit(X, y)
+    before = model.decision_function(X)
+    fails.epoch = 3
+
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(precision="float32").fit(X, y)
+
+    assert_array_equal(model.decision_function(X), before)
+
+
+def test_a_loaded_classifier_is_left_as_it_was_loaded(noise):
+    """Where its first `partial_fit` fails, it has no net yet."""
+    X, y = noise
+    model = constant(max_epochs=2, batch_norm=False).fit(X // 2, y)
+    model = pickle.loads(pickle.dumps(model)).set_params(learning_rate=1e30)
+    before = dict(vars(model))
+    pixel_range = model._network.pixel_range
+
+    with pytest.raises(ValueError, match="diverged"):
+        model.partial_fit(X, y)
+
+    assert vars(model) == before
+    assert model._network.pixel_range == pixel_range
 
 
 alone = pytest.mark.skipif(

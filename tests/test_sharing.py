@@ -153,10 +153,18 @@ DIFFERENCES = {
     ),
     r"differ: labels \(in process 1\)\.": ("y = np.roll(y, 1)",),
     r"differ: images \(in process 1\)\.": ("X[3, 0, :2] = X[3, 0, 1::-1]",),
-    r"learning_rate \(0.002 in process 0, 0.0004": (
+    r"differ: learning_rate \(0.05 in process 0, 0.01": (
         "parameters['learning_rate'] = 0.01",
     ),
-    r"learning_rate \(.* in process 1\)": ("parameters['max_epochs'] = 4",),
+    r"differ: max_epochs \(2 in process 0, 4 in process 1\)\.": (
+        "parameters['max_epochs'] = 4",
+    ),
+    r"differ: lr_schedule \('onecycle' in process 0, 'cosine'": (
+        "parameters['lr_schedule'] = 'cosine'",
+    ),
+    r"differ: weight_decay \('auto' in process 0, 0.1": (
+        "parameters['weight_decay'] = 0.1",
+    ),
     r"batch_size \(16 in process 0, 32": ("parameters['batch_size'] = 32",),
     r"callbacks \(\['ShareBatches'\]": ("callbacks.append(FailsOnce(None))",),
     r"weights of the network": ("parameters['random_state'] = 1",),

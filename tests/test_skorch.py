@@ -1,6 +1,9 @@
 """`net_` is a net of skorch: what its users do with it works, after `load` as well."""
 
+import pickle
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from skorch import NeuralNetClassifier, callbacks
-from skorch.dataset import Dataset
+from skorch.dataset import Dataset, ValidSplit
 from skorch.helper import predefined_split
 
 from sklcnn import CNNClassifier
@@ -323,3 +326,90 @@ def test_net_is_quiet(noise):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit_with(noise, callbacks.EpochTimer())
+
+
+def test_a_clone_validates_by_its_split(model, noise):
+    """What skorch hands on between its own methods is not for the split."""
+    copied = clone(model.net_).set_params(train_split=ValidSplit(5), max_epochs=1)
+
+    copied.fit(*noise)
+
+    assert "valid_loss" in copied.history[-1]
+
+
+def test_callbacks_are_set_afterwards(model, noise):
+    """Also where there were none; they take part in the next training."""
+    scoring = callbacks.EpochScoring("accuracy", name="seen", on_train=True)
+    net = model.net_
+
+    net.set_params(callbacks=[("scoring", scoring)])
+    net.set_params(callbacks__scoring__use_caching=False)
+    net.partial_fit(*noise)
+
+    assert "seen" in model.history_[-1]
+    assert not scoring.use_caching
+    with pytest.raises(ValueError, match="callbacks of skorch, or pairs"):
+        net.set_params(callbacks=[3])
+    net.set_params(callbacks=None)
+    with pytest.raises(ValueError, match="has no callbacks whose parameters"):
+        net.set_params(callbacks__scoring__name="other")
+
+
+def test_an_open_iteration_does_not_keep_others_from_training(model, noise):
+    """Each batch is computed by the network as it is then."""
+    X, y = noise
+    many = np.repeat(X, 100, axis=0)
+    outputs = model.net_.forward_iter(many)
+    first = next(outputs)
+
+    trainer = threading.Thread(target=model.partial_fit, args=(X, y))
+    trainer.start()
+    trainer.join(60)
+
+    assert not trainer.is_alive()
+    rest = torch.cat(list(outputs)).numpy()
+    assert len(first) + len(rest) == len(many)
+    assert_allclose(rest, model.net_.forward(many)[len(first) :], atol=1e-6)
+
+
+def test_outputs_as_in_training_leave_others_alone(noise):
+    """Batch statistics are not those that another thread predicts with meanwhile."""
+    X = noise[0]
+    model = fit_with(noise, hidden_units=(8,), dropout=0.5)
+    expected = model.net_.network.logits(X)
+    for layer in model.net_.module_.modules():
+        if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm):
+            layer.momentum = 0.0
+
+    with ThreadPoolExecutor(2) as pool:
+        training = pool.submit(
+            lambda: [model.net_.forward(X, training=True) for _ in range(20)]
+        )
+        seen = [model.net_.network.logits(X) for _ in range(20)]
+        outputs = training.result()
+
+    assert all(np.array_equal(each, expected) for each in seen)
+    assert not torch.equal(outputs[0], outputs[1])
+
+
+def test_the_net_needs_parameters_that_are_valid(tiny, noise):
+    """What was set after `fit` is checked where the net is made of it."""
+    tiny.fit(*noise).set_params(optimizer="bogus")
+    loaded = pickle.loads(pickle.dumps(tiny))
+
+    loaded.predict(noise[0])
+
+    with pytest.raises(ValueError, match="'optimizer' parameter of CNNClassifier"):
+        _ = loaded.net_
+    loaded.set_params(optimizer="sgd", callbacks=[3])
+    with pytest.raises(ValueError, match="callbacks of skorch, or pairs"):
+        _ = loaded.net_
+
+
+def test_each_batch_has_one_record(noise):
+    """As in skorch, with its loss and size."""
+    model = fit_with(noise, callbacks.Callback(), batch_size=10, max_epochs=1)
+
+    (epoch,) = model.net_.history
+
+    assert [record["train_batch_size"] for record in epoch["batches"]] == [10, 10, 10]

@@ -1,7 +1,11 @@
 """Threads and processes: every caller gets what it would get alone."""
 
+import copy
 import multiprocessing
+import os
 import pickle
+import threading
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import joblib
@@ -12,6 +16,7 @@ import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.utils.fixes import parse_version
+from skorch.callbacks import Callback
 
 from sklcnn import CNNClassifier
 
@@ -173,3 +178,172 @@ def test_pickles_beside_training_are_whole(digits):
 
     for blob in blobs:
         assert pickle.loads(blob).predict(X[:2]).shape == (2,)
+
+
+@pytest.mark.parametrize("method", ["partial_fit", "warm", "net"])
+def test_trainings_of_one_classifier_take_turns(noise, method):
+    """Four threads train as one after the other would, from the first call on."""
+    X, y = noise
+    model = CNNClassifier(
+        conv_channels=(4,), hidden_units=(), max_epochs=1, batch_size=4, random_state=0
+    )
+    if method != "partial_fit":
+        model.set_params(warm_start=True, lr_schedule="constant").fit(X, y)
+    expected = clone(model)
+    if method != "partial_fit":
+        expected.fit(X, y)
+
+    def train(model):
+        if method == "warm":
+            model.fit(X, y)
+        elif method == "net":
+            model.net_.partial_fit(X, y)
+        else:
+            model.partial_fit(X, y, classes=[0, 1, 2])
+
+    for _ in range(8):
+        train(expected)
+    _ = model.net_ if method == "net" else None
+    with ThreadPoolExecutor(4) as pool:
+        for future in [pool.submit(train, model) for _ in range(8)]:
+            future.result()
+
+    assert model.n_iter_ == expected.n_iter_
+    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+
+
+class Forks(Callback):
+    """Fork in the middle of an epoch, from another thread than that which trains."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def on_batch_end(self, net, training=None, **kwargs):
+        """Wait for the thread that forks."""
+        is_amid = training and len(net.history[-1, "batches"]) == 3
+        if self.function is not None and is_amid:
+            thread = threading.Thread(target=self.function)
+            self.function = None  # also in the child, which trains as well
+            thread.start()
+            thread.join()
+
+
+def run_in_fork(function):
+    """Run a function in a forked process; give what it returned, or its error."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            answer = function()
+        except BaseException as error:
+            answer = error
+        with os.fdopen(writer, "wb") as file:
+            file.write(pickle.dumps(answer))
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as file:
+        answer = file.read()
+    os.waitpid(child, 0)
+    return pickle.loads(answer)
+
+
+forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system can't fork")
+
+
+@forking
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+@pytest.mark.usefixtures("two_threads")
+def test_a_process_forked_beside_training_has_the_last_epoch(digits):
+    """Its network, optimizer and history are those of before the epoch at work."""
+    X, y = digits
+    answers = []
+    model = CNNClassifier(batch_size=16, random_state=0)
+    model.partial_fit(X, y, classes=range(10)).partial_fit(X, y)
+    expected = model.predict_proba(X), model.n_iter_
+    following = copy.deepcopy(model).predict_proba(X)
+
+    def ask():
+        answer = model.predict_proba(X), model.n_iter_
+        trained = model.partial_fit(X, y).predict_proba(X)
+        return *answer, trained
+
+    forks = Forks(lambda: answers.append(run_in_fork(ask)))
+    model.net_.set_params(callbacks=[forks])
+
+    model.partial_fit(X, y)
+
+    (answer,) = answers
+    assert not isinstance(answer, BaseException), answer
+    assert_array_equal(answer[0], expected[0])
+    assert answer[1] == expected[1]
+    assert_array_equal(answer[2], model.predict_proba(X))
+    assert not np.array_equal(model.predict_proba(X), following)
+
+
+@forking
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_process_forked_amid_a_change_says_so(tiny, noise):
+    """What can't be undone is an error, at each use."""
+    network = tiny.fit(*noise)._network
+    answers = []
+
+    with network.lock.writing():
+        thread = threading.Thread(
+            target=lambda: answers.append(run_in_fork(lambda: network.logits(noise[0])))
+        )
+        thread.start()
+        thread.join()
+
+    assert isinstance(answers[0], RuntimeError)
+    assert "forked while another thread changed the network" in str(answers[0])
+
+
+@forking
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_callback_may_fork(tiny, noise):
+    """A child of the thread that trains sees the network as it is then."""
+    X, y = noise
+    answers = []
+
+    class ForksItself(Callback):
+        def on_batch_end(self, net, **kwargs):
+            now = net.network.logits(X)
+            answers.append((now, run_in_fork(lambda: net.network.logits(X))))
+
+    tiny.set_params(callbacks=[ForksItself()], max_epochs=1, batch_size=10).fit(X, y)
+
+    for here, there in answers:
+        assert_array_equal(here, there)
+
+
+def test_half_an_epoch_is_never_seen(digits):
+    """Where an epoch fails, it is undone before others predict."""
+    X, y = digits
+    model = CNNClassifier(conv_channels=(8,), batch_size=16, random_state=0)
+    model.partial_fit(X, y, classes=range(10))
+    expected = model.predict_proba(X)
+    is_trained, answers = threading.Event(), []
+
+    class Fails(Callback):
+        def on_batch_end(self, net, **kwargs):
+            if len(net.history[-1, "batches"]) == 4:
+                is_trained.set()
+                time.sleep(0.2)
+                raise ArithmeticError("once")
+
+    model.net_.set_params(callbacks=[Fails()])
+
+    def ask():
+        is_trained.wait()
+        answers.append(model.predict_proba(X))
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    with pytest.raises(ArithmeticError):
+        model.partial_fit(X, y)
+    for thread in threads:
+        thread.join()
+
+    for answer in answers:
+        assert_array_equal(answer, expected)

@@ -25,6 +25,9 @@ PIXELS_HASHED = 2**22
 N_TRIED = 8
 """Number of images that show what functions of the user do."""
 
+EPOCHS_TRIED = 8, 48
+"""Least and largest number of epochs that they are drawn for."""
+
 
 def address_of(facts, body, images, weights, image_shape):
     """Hash what the result of a training depends on.
@@ -161,13 +164,19 @@ def _some(rows):
 
 
 def _try_steps(images, rows):
-    """Hash a few draws, where a random step is not of an installed package.
+    """Hash some draws, where a random step is not of an installed package.
 
-    What its source does not show, as a value that it looks up, shows in them.
+    What its source does not show, as a value that it looks up, shows in them. They are
+    as many as in one epoch, up to 384, which show what happens to one image in fifty.
     """
     if all(version_of(type(step).__module__) for step in images.steps):
         return None
-    return hash_array(np.asarray(images[_some(rows)].draw(epoch=0, seed=0)))
+    few = images[_some(rows)]
+    pixels = few.read(np.arange(len(few)))
+    few, sha = AugmentedImages(pixels, few.steps, few.rows), hashlib.sha256()
+    for epoch in range(np.clip(len(rows) // N_TRIED, *EPOCHS_TRIED)):
+        sha.update(hash_array(few.draw(epoch=epoch, seed=0)).encode())
+    return sha.hexdigest()
 
 
 def _hash_pixels(images, rows, image_shape):

@@ -51,7 +51,7 @@ class Checkpoints:
         address are then beginnings of this one.
     only_finished : bool
         Whether a training that is not finished can't be resumed.
-    outputs : ndarray of shape (n, n_outputs), default=None
+    outputs : ndarray of shape (n_values,), default=None
         What the untrained network makes of some images. A checkpoint where they differ
         is that of a network whose code reads something else than it did.
 

@@ -8,7 +8,7 @@ from tqdm.auto import tqdm
 from sklcnn.checkpoints._address import address_of, describe_device, describe_images
 from sklcnn.checkpoints._folder import Checkpoints
 from sklcnn.checkpoints._state import restore, state_of
-from sklcnn.network._contract import check_network
+from sklcnn.checkpoints._trial import try_out
 from sklcnn.network._hardware import count_threads
 from sklcnn.network._net import without_name
 
@@ -112,7 +112,7 @@ def find_checkpoints(parameters, data, network, *, classes, seed):
         address,
         last=last,
         only_finished=bool(parameters["callbacks"]),
-        outputs=check_network(network.module.body, shape, network.spec.n_outputs)[0],
+        outputs=try_out(network, len(data.rows)),
     )
     if parameters["verbose"]:
         tqdm.write(checkpoints.summary())

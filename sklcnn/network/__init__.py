@@ -4,12 +4,15 @@ from sklcnn.network._batches import TrainingData, plain, with_steps_of
 from sklcnn.network._contract import check_function
 from sklcnn.network._fitted import FittedNetwork
 from sklcnn.network._hardware import resolve_device, torch_threads
+from sklcnn.network._lock import one_at_a_time
 from sklcnn.network._memory import release_memory
 from sklcnn.network._net import check_callbacks
 from sklcnn.network._optimization import LR_SCHEDULES, OPTIMIZERS
 from sklcnn.network._outputs import (
+    check_numbers,
     check_outputs,
     log_softmax_in_place,
+    number_likeliest,
     softmax_in_place,
 )
 from sklcnn.network._plan import (
@@ -35,10 +38,13 @@ __all__ = [
     "channel_statistics",
     "check_callbacks",
     "check_function",
+    "check_numbers",
     "check_outputs",
     "check_same_network",
     "log_softmax_in_place",
     "make_net",
+    "number_likeliest",
+    "one_at_a_time",
     "plain",
     "plan_epoch",
     "plan_training",

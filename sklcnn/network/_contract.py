@@ -40,6 +40,7 @@ def check_returned(body):
     """
     if not isinstance(body, nn.Module):
         raise ValueError(f"{NEEDED}. It returned a {type(body).__name__} instead.")
+    _check_is_eager(body)
     parameters = list(body.parameters())
     if not parameters:
         raise ValueError(
@@ -59,6 +60,24 @@ def check_returned(body):
             f"{NEEDED}. The module it returned is quantized, and can't be trained. "
             "Return the module before quantization."
         )
+
+
+def _check_is_eager(body):
+    """Check that no layer was compiled, which can't be copied, saved or probed."""
+    for layer in body.modules():
+        kind = type(layer)
+        is_scripted = isinstance(layer, torch.jit.ScriptModule)
+        if is_scripted or (kind.__name__, kind.__module__) == OPTIMIZED:
+            made_by = "torch.jit" if is_scripted else "torch.compile"
+            raise ValueError(
+                f"{NEEDED}. It returned a module that {made_by} has compiled, or that "
+                "holds one. Return the module as it was before, and set compile=True "
+                "to train through torch.compile."
+            )
+
+
+OPTIMIZED = "OptimizedModule", "torch._dynamo.eval_frame"
+"""Class and module of what torch.compile returns, which takes a second to import."""
 
 
 def check_network(body, image_shape, n_outputs):
@@ -85,7 +104,7 @@ def check_network(body, image_shape, n_outputs):
     ValueError
         If the network fails, or returns anything else. The message says what.
     """
-    images = _noise_like(body, image_shape)
+    images = noise_like(body, image_shape, N_TRIED)
     is_training = [module for module in body.modules() if module.training]
     body.eval()
     try:
@@ -132,11 +151,11 @@ def _check_outputs(outputs, n_outputs):
         )
 
 
-def _noise_like(body, image_shape):
+def noise_like(body, image_shape, n_images):
     """Make standard normal images, on the device and in the format of a network."""
     height, width, n_channels = image_shape
     noise = np.random.default_rng(0).standard_normal(
-        (N_TRIED, n_channels, height, width)
+        (n_images, n_channels, height, width)
     )
     like = next(iter(body.parameters()))
     images = torch.as_tensor(noise, dtype=like.dtype, device=like.device)

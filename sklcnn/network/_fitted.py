@@ -15,6 +15,7 @@ from sklcnn.network._hardware import resolve_device, seeded, torch_threads
 from sklcnn.network._lock import ReadWriteLock
 from sklcnn.network._memory import explained_memory_error
 from sklcnn.network._modules import ImageNetwork, Standardize
+from sklcnn.network._ownership import SharedWeightsError
 from sklcnn.network._spec import NetworkSpec, try_network
 from sklcnn.network._statistics import pixel_extremes
 
@@ -86,6 +87,34 @@ class FittedNetwork:
         self.device_asked_for = device_asked_for
         return self
 
+    def snapshot(self):
+        """Remember tensors, range of pixels and number formats.
+
+        Returns
+        -------
+        restore : callable
+            Brings them back: the tensors themselves, not the values in them.
+        """
+        layers = [
+            (layer, dict(layer._parameters), dict(layer._buffers))
+            for layer in self.module.modules()
+        ]
+        tensors = [
+            (parameter, parameter.data) for parameter in self.module.parameters()
+        ]
+        facts = {name: value for name, value in vars(self).items() if name != "lock"}
+
+        def restore():
+            with self.lock.writing():
+                for layer, parameters, buffers in layers:
+                    layer._parameters.update(parameters)
+                    layer._buffers.update(buffers)
+                for parameter, values in tensors:
+                    parameter.data = values
+                vars(self).update(facts)
+
+        return restore
+
     def set_statistics(self, pixel_range, mean, std):
         """Set range, mean and standard deviation of the training pixels.
 
@@ -122,7 +151,7 @@ class FittedNetwork:
         """Compute what enters the heads, as `run` does."""
         return self.run(images, ImageNetwork.embed, **options)
 
-    def run(self, images, function, *, grad=False, dtype=None, **options):
+    def run(self, images, function, *, grad=False, dtype=None, finish=None, **options):
         """Apply a function of the network to images, in batches of one fixed size.
 
         What is computed for an image does not depend on the others. Several threads
@@ -141,6 +170,9 @@ class FittedNetwork:
             Whether gradients can be computed within `function`.
         dtype : dtype, default=None
             Dtype of the outputs; None is that of the network.
+        finish : callable, default=None
+            Takes the array of shape (n, ...) of a batch, and returns what is kept of
+            it, of shape (n, ...); None keeps it all.
         **options : dict
             `n_jobs`, the number of CPU threads, as in `CNNClassifier`; `name`, that of
             the estimator in warnings; `pixel_range`, the range beyond which to warn,
@@ -151,22 +183,49 @@ class FittedNetwork:
         outputs : ndarray of shape (n_samples, ...)
         """
         outputs, start = None, 0
-        for batch in self.iterate(images, function, grad=grad, **options):
-            if outputs is None:  # at once, so that no outputs are held twice
-                shape = (images.shape[0], *batch.shape[1:])
-                outputs = np.empty(shape, dtype=dtype or batch.numpy().dtype)
-            outputs[start : start + len(batch)] = batch.numpy()
-            start += len(batch)
+        n_jobs = options.pop("n_jobs", None)
+        batches = self._batches(images, **options)
+        with self.lock.reading(), self._evaluating():
+            for batch, n_rows in batches:
+                batch = self._apply(function, batch, n_rows, grad, n_jobs).numpy()
+                batch = batch if finish is None else finish(batch)
+                if outputs is None:  # at once, so that no outputs are held twice
+                    shape = (images.shape[0], *batch.shape[1:])
+                    outputs = np.empty(shape, dtype=dtype or batch.dtype)
+                outputs[start : start + n_rows] = batch
+                start += n_rows
         return outputs
 
-    def iterate(self, images, function, *, grad=False, n_jobs=None, **options):
+    def iterate(self, images, function, *, changes=False, n_jobs=None, **options):
         """Apply a function as `run` does, and yield the outputs of each batch.
+
+        Other threads may train the network between two batches.
+
+        Parameters
+        ----------
+        images, function : as in `run`
+            The images and the function.
+        changes : bool, default=False
+            Whether the function changes the network, which no other thread is to use
+            at the same time.
+        n_jobs : int, default=None
+            Number of CPU threads, as in `CNNClassifier`.
+        **options : dict
+            As in `run`.
 
         Yields
         ------
         outputs : tensor of shape (n, ...)
             On the CPU, in the dtype of the network.
         """
+        hold = self.lock.writing if changes else self.lock.reading
+        for batch, n_rows in self._batches(images, **options):
+            with hold(), self._evaluating():
+                outputs = self._apply(function, batch, n_rows, False, n_jobs)
+            yield outputs
+
+    def _batches(self, images, **options):
+        """Cut images into padded batches, and warn where their range is another one."""
         name = options.get("name", "The network")
         known_range = options.get("pixel_range", self.pixel_range)
         size = self._prediction_batch_size()
@@ -183,19 +242,20 @@ class FittedNetwork:
             )
             if not is_array:
                 warn_if_other_depth(images.dtype, self.pixel_dtype, name=name)
-        with self.lock.reading(), self._evaluating():
-            for batch, n_rows in itertools.chain([(first, n_first)], batches):
-                with (
-                    torch_threads(n_jobs),
-                    torch.enable_grad() if grad else torch.inference_mode(),
-                    self.number_format(training=False),
-                    explained_memory_error(
-                        f"predicting on batches of {size} images. Use"
-                    ),
-                ):
-                    outputs = function(self.module, batch)[:n_rows].detach()
-                    outputs = outputs.to("cpu", self.dtype)
-                yield outputs
+        return itertools.chain([(first, n_first)], batches)
+
+    def _apply(self, function, batch, n_rows, grad, n_jobs):
+        """Apply a function of the network to a batch, and leave its padding out."""
+        with (
+            torch_threads(n_jobs),
+            torch.enable_grad() if grad else torch.inference_mode(),
+            self.number_format(training=False),
+            explained_memory_error(
+                f"predicting on batches of {len(batch)} images. Use"
+            ),
+        ):
+            outputs = function(self.module, batch)[:n_rows].detach()
+            return outputs.to("cpu", self.dtype)
 
     def _evaluating(self):
         """Context of evaluation, in which the network is but for its training."""
@@ -274,6 +334,8 @@ class FittedNetwork:
                 return cls._from_state(state, sealed, name)
         except NewerFormatError as error:
             raise ValueError(f"The saved {name} {error}") from error
+        except SharedWeightsError:
+            raise
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             known = isinstance(error, ValueError)
             problem = error if known else f"{type(error).__name__}: {error}"

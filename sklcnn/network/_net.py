@@ -22,6 +22,7 @@ from sklcnn.network._batches import (
     with_steps_of,
 )
 from sklcnn.network._contract import check_shape
+from sklcnn.network._lock import one_at_a_time
 from sklcnn.network._memory import release_memory
 from sklcnn.network._modules import ImageNetwork
 from sklcnn.network._optimization import group_parameters
@@ -62,6 +63,8 @@ class Net(NeuralNetClassifier):
         Number of micro-batches per batch; doubled after each out-of-memory error.
     may_split : bool
         Whether it may be doubled.
+    plan : dict
+        Parameters of the training at hand, where a classifier has planned it.
     best_epoch : int or None
         Position in the history of the epoch whose weights were kept; None is the last.
     """
@@ -117,6 +120,7 @@ class Net(NeuralNetClassifier):
         if draw_weights:
             self.network.draw_weights(self.seed)
         self.n_parts, self.may_split, self.best_epoch = 1, True, None
+        self.plan = {}
         return super().initialize()
 
     def initialize_module(self):
@@ -141,6 +145,51 @@ class Net(NeuralNetClassifier):
             group["lr"] = group["initial_lr"] = options["lr"] * group["lr_factor"]
         self.optimizer_ = self.optimizer(groups, **options)
         return self
+
+    def set_params(self, **parameters):
+        """Set parameters, as in skorch; callbacks take effect at once.
+
+        Parameters
+        ----------
+        **parameters : dict
+            Names and values.
+
+        Returns
+        -------
+        self : Net
+        """
+        if "callbacks" in parameters:
+            callbacks = parameters.pop("callbacks")
+            if callbacks != "disable":
+                check_callbacks(callbacks, name=type(self).__name__)
+            self.callbacks = callbacks
+            self._initialize_callbacks()
+        named = [name for name in parameters if name.startswith("callbacks__")]
+        if named and not list(self._uniquely_named_callbacks()):
+            raise ValueError(
+                f"{type(self).__name__} has no callbacks whose parameters could be set "
+                f"by {named[0]!r}. Set `callbacks` first."
+            )
+        return super().set_params(**parameters)
+
+    def snapshot(self):
+        """Remember parameters and the groups of the optimizer.
+
+        Returns
+        -------
+        restore : callable
+            Brings them back.
+        """
+        known = dict(vars(self))
+        groups = [dict(group) for group in self.optimizer_.param_groups]
+
+        def restore():
+            vars(self).clear()
+            vars(self).update(known)
+            for group, values in zip(self.optimizer_.param_groups, groups, strict=True):
+                group.update(values)
+
+        return restore
 
     @property
     def has_scheduler(self):
@@ -168,9 +217,11 @@ class Net(NeuralNetClassifier):
         Yields
         ------
         outputs : tensor of shape (n, n_outputs)
+            Other threads may train the net between two batches.
         """
         function = in_training if training else ImageNetwork.__call__
         options = {"n_jobs": self.n_jobs, "name": type(self).__name__}
+        options["changes"] = training
         for outputs in self.network.iterate(self._as_images(X), function, **options):
             yield outputs.to(device)
 
@@ -315,6 +366,36 @@ class Net(NeuralNetClassifier):
             **options,
         )
 
+    def partial_fit(self, X, y=None, classes=None, **fit_params):
+        """Train on as `fit_loop` does, and tell the callbacks.
+
+        Unlike in skorch, an interrupt is raised again, after the net has gone back to
+        its last epoch: what is half trained is not taken for finished.
+
+        Parameters
+        ----------
+        X : array-like or lazy images of shape (n_samples, ...)
+            Images of the shape of those in training before.
+        y : array-like of shape (n_samples,)
+            Class numbers.
+        classes : object
+            Ignored.
+        **fit_params : dict
+            For `train_split`.
+
+        Returns
+        -------
+        self : Net
+        """
+        if not self.initialized_:
+            self.initialize()
+        self.notify("on_train_begin", X=X, y=y)
+        try:
+            self.fit_loop(X, y, **fit_params)
+        finally:
+            self.notify("on_train_end", X=X, y=y)
+        return self
+
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Train for some epochs, at the constant learning rate `lr`.
 
@@ -333,17 +414,19 @@ class Net(NeuralNetClassifier):
         -------
         self : Net
         """
-        parts = (X, y), None
-        if self.train_split is not None:
-            datasets = self.get_split_datasets(X, y, **fit_params)
-            parts = [part and data_from_dataset(part) for part in datasets]
-        batches, _ = self._batches_of(*parts[0])
-        valid = None if parts[1] is None else self._batches_of(*parts[1])[1]
-        n_epochs = self.max_epochs if epochs is None else epochs
-        rates = np.full((n_epochs, len(batches)), self.lr)
-        decay = self.optimizer_.param_groups[0]["weight_decay"]
-        training = Training(self, batches, valid, rates, decay)
-        train(training, n_jobs=self.n_jobs, progress=bool(self.verbose))
+        fit_params.pop("_routing_method", None)  # skorch's own
+        with one_at_a_time(self.network):
+            parts = (X, y), None
+            if self.train_split is not None:
+                datasets = self.get_split_datasets(X, y, **fit_params)
+                parts = [part and data_from_dataset(part) for part in datasets]
+            batches, _ = self._batches_of(*parts[0])
+            valid = None if parts[1] is None else self._batches_of(*parts[1])[1]
+            n_epochs = self.max_epochs if epochs is None else epochs
+            rates = np.full((n_epochs, len(batches)), self.lr)
+            decay = self.optimizer_.param_groups[0]["weight_decay"]
+            training = Training(self, batches, valid, rates, decay)
+            train(training, n_jobs=self.n_jobs, progress=bool(self.verbose))
         return self
 
     def _batches_of(self, X, y):

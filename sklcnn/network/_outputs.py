@@ -18,14 +18,43 @@ def check_outputs(logits, *, name):
     ValueError
         If one is not. The message names its row.
     """
+    check_numbers(np.where(find_not_finite(logits), NOT_FINITE, 0), name=name)
+
+
+NOT_FINITE = -1
+"""Stands for the number of a class where the logits are not finite."""
+
+
+def find_not_finite(logits):
+    """Tell which rows have a logit that is not finite, an array of bool."""
     if np.isfinite(logits.sum()):
-        return
-    is_finite = np.isfinite(logits).all(axis=1)
-    if not is_finite.all():
+        return np.zeros(len(logits), dtype=bool)
+    return ~np.isfinite(logits).all(axis=1)
+
+
+def number_likeliest(logits):
+    """Give the number of the likeliest class of each row.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (n_samples, n_classes)
+        The logits.
+
+    Returns
+    -------
+    numbers : ndarray of shape (n_samples,)
+        `NOT_FINITE` where a logit is not finite.
+    """
+    return np.where(find_not_finite(logits), NOT_FINITE, logits.argmax(axis=1))
+
+
+def check_numbers(numbers, *, name):
+    """Check that no number is `NOT_FINITE`, and name the row of one that is."""
+    if (numbers == NOT_FINITE).any():
         raise ValueError(
             f"{name} computes outputs that are not finite for the image in row "
-            f"{is_finite.argmin()} of X: its pixels are too far from those in fit. "
-            "Scale both alike."
+            f"{(numbers == NOT_FINITE).argmax()} of X: its pixels are too far from "
+            "those in fit. Scale both alike."
         )
 
 

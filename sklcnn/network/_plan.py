@@ -167,7 +167,19 @@ def plan_training(net, data, parameters):
     if parameters["early_stopping"]:
         stopping = EarlyStopping(parameters["n_iter_no_change"], parameters["tol"])
     net.max_epochs = n_epochs
+    net.plan = {name: parameters[name] for name in PLANNED} | {"max_epochs": n_epochs}
     return Training(net, batches, valid, rates, decay, stopping)
+
+
+PLANNED = (
+    "learning_rate",
+    "lr_schedule",
+    "weight_decay",
+    "early_stopping",
+    "n_iter_no_change",
+    "tol",
+)
+"""Parameters by which two plans of the same batches may differ."""
 
 
 def plan_epoch(net, data, parameters):
@@ -178,4 +190,5 @@ def plan_epoch(net, data, parameters):
     decay = parameters["weight_decay"]
     decay = DECAY_OF_PARTIAL_FIT if decay == "auto" else float(decay)
     rates = np.full((1, len(batches)), net.lr)
+    net.plan = {name: parameters[name] for name in ("learning_rate", "weight_decay")}
     return Training(net, batches, None, rates, decay)

@@ -9,6 +9,7 @@ import torch
 from sklcnn.network._contract import check_network, check_returned
 from sklcnn.network._convnet import build_convnet, resolve_layout
 from sklcnn.network._modules import ImageNetwork, Standardize
+from sklcnn.network._ownership import take_ownership
 
 CONVNET_DEFAULTS = {
     "conv_channels": (32, 64, 128),
@@ -63,6 +64,7 @@ class NetworkSpec:
         else:
             body = self.function(n_channels, self.n_outputs)
             check_returned(body)
+            take_ownership(body)
             heads = self.heads
         identity = Standardize(torch.zeros(n_channels), torch.ones(n_channels))
         return ImageNetwork(identity, body, heads)

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import sys
 import time
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from tqdm.auto import tqdm
 
 from sklcnn.network._batches import Batches, RowsDataset, TrainingBatches
 from sklcnn.network._hardware import seeded, torch_threads
+from sklcnn.network._interrupts import is_raised_on_purpose
 from sklcnn.network._memory import explained_memory_error
 from sklcnn.network._modules import DRAWS_NOTHING
 from sklcnn.network._optimization import (
@@ -127,8 +129,7 @@ def train(
     ):
         while not training.is_finished:
             task = begin_epoch()
-            with undone_on_error(net):
-                train_epoch(training)
+            train_epoch(training)
             bar.set_postfix(_shown(net.history[-1]), refresh=False)
             bar.update()
             save(training)
@@ -139,7 +140,22 @@ def train(
 
 
 def train_epoch(training):
-    """Train on every batch once, validate, and record the epoch."""
+    """Train one epoch; where it fails, go back to the end of the one before."""
+    before = LastEpoch(training.net)
+    try:
+        run_epoch(training, undo=before.restore)
+    except BaseException:
+        with training.net.network.lock.writing():
+            before.restore()
+        raise
+
+
+def run_epoch(training, undo):
+    """Train on every batch once, validate, and record the epoch.
+
+    Other threads may read the network before and after: `undo` is called before they
+    do where something fails in between.
+    """
     net, batches, valid = training.net, training.batches, training.valid
     start, epoch = time.perf_counter(), len(net.history)
     learning_rates = training.learning_rates[training.n_done].tolist()
@@ -150,26 +166,38 @@ def train_epoch(training):
     batches.draw(net.seed, epoch)
     with seeded_where_drawn(net, epoch):
         net.notify("on_epoch_begin", **datasets)
-        with net.network.lock.writing():
+        with net.network.lock.writing(undo):
             train_batches(net, batches, learning_rates)
             if valid is not None:
                 validate(net, valid)
             net.module_.eval()
     net.history.record("seconds", time.perf_counter() - start)
-    stopped_by_callback = False
-    try:
-        net.notify("on_epoch_end", **datasets)
-    except KeyboardInterrupt:  # which is how skorch's callbacks stop a training
-        stopped_by_callback = True
-    is_last = training.n_done == training.n_epochs or stopped_by_callback
+    is_stopped = ask_callbacks(net, datasets)
+    is_last = training.n_done == training.n_epochs or is_stopped
     check_finite(net, batches, is_last=is_last)
-    stopped_by_patience = training.stopping is not None and training.stopping.update(
+    is_out_of_patience = training.stopping is not None and training.stopping.update(
         net.history[-1, "valid_loss"],
         net.module_,
         accuracy=net.history[-1, "valid_accuracy"],
         is_settled=is_settled(training.learning_rates, training.n_done - 1),
     )
-    training.is_stopped = stopped_by_callback or stopped_by_patience
+    training.is_stopped = is_stopped or is_out_of_patience
+
+
+def ask_callbacks(net, datasets):
+    """Tell callbacks that an epoch ends, and give whether one stops the training.
+
+    Callbacks of skorch do so by raising KeyboardInterrupt. That of a signal is raised
+    again: it stops the program, and not the training alone.
+    """
+    outer = sys.exception()
+    try:
+        net.notify("on_epoch_end", **datasets)
+    except KeyboardInterrupt as interrupt:
+        if not is_raised_on_purpose(interrupt, outer=outer):
+            raise
+        return True
+    return False
 
 
 def train_batches(net, batches, learning_rates):
@@ -180,7 +208,6 @@ def train_batches(net, batches, learning_rates):
         if not net.has_scheduler:
             set_learning_rate(net.optimizer_, learning_rate)
         if net.callbacks_:
-            net.history.new_batch()
             net.notify("on_batch_begin", batch=batch, training=True)
         step = net.train_step(batch)
         if net.callbacks_:
@@ -249,34 +276,43 @@ def use_best_weights(training):
     if training.stopping is not None:
         epoch, weights = training.stopping.choose(len(training.valid.rows))
         if weights is not None:
-            training.net.module_.load_state_dict(weights)
+            with training.net.network.lock.writing():
+                training.net.module_.load_state_dict(weights)
             training.net.best_epoch = training.first_epoch + epoch
     training.net.module_.eval()
 
 
-@contextlib.contextmanager
-def undone_on_error(net):
-    """Restore weights, optimizer and history if something fails after an epoch."""
-    n_epochs = len(net.history)
-    # before the first epoch there is nothing to go back to
-    kept = [(tensor, tensor.clone()) for tensor in tensors_of(net) if n_epochs]
-    steps = {
-        parameter: dict(state) for parameter, state in net.optimizer_.state.items()
-    }
-    groups = [dict(group) for group in net.optimizer_.param_groups]
-    try:
-        yield
-    except BaseException:
-        with torch.no_grad():
-            for tensor, values in kept:
+class LastEpoch:
+    """Weights, optimizer and history of a net after its last epoch.
+
+    Parameters
+    ----------
+    net : Net
+        The net. Before its first epoch there are no weights to go back to.
+    """
+
+    def __init__(self, net):
+        self.net = net
+        self.n_epochs = len(net.history)
+        self.kept = [(t, t.clone()) for t in tensors_of(net) if self.n_epochs]
+        states = net.optimizer_.state
+        self.steps = {parameter: dict(state) for parameter, state in states.items()}
+        self.groups = [dict(group) for group in net.optimizer_.param_groups]
+
+    def restore(self):
+        """Go back to them."""
+        net = self.net
+        # in a forked process, more threads would be waited for without end
+        with torch.no_grad(), torch_threads(None):
+            for tensor, values in self.kept:
                 tensor.copy_(values)
         net.optimizer_.state.clear()
-        net.optimizer_.state.update(steps)
-        for group, values in zip(net.optimizer_.param_groups, groups, strict=True):
+        net.optimizer_.state.update(self.steps)
+        groups = net.optimizer_.param_groups
+        for group, values in zip(groups, self.groups, strict=True):
             group.update(values)
-        del net.history[n_epochs:]
+        del net.history[self.n_epochs :]
         net.module_.eval()
-        raise
 
 
 def tensors_of(net):

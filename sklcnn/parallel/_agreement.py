@@ -155,6 +155,7 @@ def facts_of(net, train, valid):
         "random steps": None if augmented is None else repr(augmented.steps),
         "batch_size": train.batch_size,
         **getattr(train, "mixing", {}),
+        **net.plan,
         "optimizer": type(net.optimizer_).__name__,
         **{name: group[name] for name in names if name in group},
         "label_smoothing": getattr(net.criterion_, "label_smoothing", None),

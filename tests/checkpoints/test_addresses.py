@@ -1,6 +1,7 @@
 """Which trainings have a checkpoint in common, and which do not."""
 
 import os
+import random
 import threading
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.base import clone
 from skorch.callbacks import Callback
 
 from sklcnn import CNNClassifier
-from sklcnn.augmentation import RandomRotation
+from sklcnn.augmentation import BaseAugmentation, Pixelwise, RandomRotation
 from sklcnn.images import ImageFiles
 from sklcnn.parallel import ShareBatches
 
@@ -264,5 +265,137 @@ def test_link_is_told_by_where_it_points(tiny, folder, epochs, tmp_path):
         link.symlink_to(tmp_path / name)
         paths = [link / f"{number}.png" for number in range(6)]
         clone(tiny).fit(ImageFiles(paths, (8, 8)), [0, 1, 0, 1, 0, 1])
+
+    assert epochs == [0, 1, 0, 1]
+
+
+class Hidden(torch.nn.Module):
+    """A network that looks things up in training mode alone."""
+
+    def __init__(self, n_channels, n_classes):
+        super().__init__()
+        self.layer = torch.nn.Linear(64 * n_channels, n_classes)
+        self.norm = torch.nn.BatchNorm1d(64 * n_channels)
+        self.n_calls = 0
+
+    def forward(self, images):
+        """Compute logits."""
+        features = self.norm(images.flatten(1))
+        if self.training:
+            self.n_calls += 1
+            features = HELPERS[os.environ["HELPER"]](features)
+        return self.layer(features)
+
+
+def of_torch(features):
+    """Leave out what torch draws."""
+    return torch.nn.functional.dropout(features, float(os.environ["DROPOUT"]))
+
+
+def of_numpy(features):
+    """Leave out what numpy draws, for a few images."""
+    kept = np.random.random(len(features)) >= float(os.environ["DROPOUT"])  # noqa: NPY002
+    return features * torch.as_tensor(kept, dtype=features.dtype)[:, None]
+
+
+def of_python(features):
+    """Leave out all of a batch, now and then."""
+    is_left_out = random.random() < float(os.environ["DROPOUT"])
+    return features * (not is_left_out)
+
+
+HELPERS = {"torch": of_torch, "numpy": of_numpy, "python": of_python}
+
+
+@pytest.mark.parametrize(
+    ("helper", "before", "after"),
+    [
+        ("torch", "0.1", "0.2"),
+        ("torch", "0", "0.02"),
+        ("numpy", "0.05", "0.1"),
+        ("python", "0", "1"),
+    ],
+)
+def test_network_that_trains_otherwise_is_trained(
+    noise, folder, epochs, monkeypatch, helper, before, after
+):
+    """What it does in training mode alone is part of what tells it from others."""
+    monkeypatch.setenv("HELPER", helper)
+    monkeypatch.setenv("DROPOUT", before)
+    model = CNNClassifier(
+        network=Hidden, max_epochs=2, random_state=0, checkpoint_dir=folder
+    )
+    clone(model).fit(*noise)
+    clone(model).fit(*noise)
+    assert epochs == [0, 1]
+    monkeypatch.setenv("DROPOUT", after)
+
+    with pytest.warns(UserWarning, match="computes something else than the one at"):
+        clone(model).fit(*noise)
+
+    assert epochs == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("helper", HELPERS)
+def test_trial_leaves_no_trace(noise, folder, monkeypatch, helper):
+    """Weights, statistics, attributes and all random generators are as without."""
+    monkeypatch.setenv("HELPER", helper)
+    monkeypatch.setenv("DROPOUT", "0.3")
+    model = CNNClassifier(network=Hidden, max_epochs=2, random_state=0)
+    results = []
+    for where in (None, folder):
+        np.random.seed(3)  # noqa: NPY002
+        random.seed(3)
+        torch.manual_seed(3)
+        fitted = clone(model).set_params(checkpoint_dir=where).fit(*noise)
+        drawn = np.random.random(), random.random(), torch.rand(()).item()  # noqa: NPY002
+        body = fitted.net_.module_.body
+        results.append((body.n_calls, drawn, fitted.predict_proba(noise[0])))
+
+    assert results[0][:2] == results[1][:2]
+    assert_array_equal(results[0][2], results[1][2])
+
+
+class Unrepeatable(Hidden):
+    """A network whose training nobody can repeat."""
+
+    def forward(self, images):
+        """Compute logits, with dropout of a generator without a seed."""
+        images = images.flatten(1)
+        if self.training:
+            images = images * np.random.default_rng().random()
+        return self.layer(images)
+
+
+def test_network_that_draws_by_itself_is_resumed(noise, folder, epochs):
+    """What differs from call to call tells nothing."""
+    model = CNNClassifier(
+        network=Unrepeatable, max_epochs=2, random_state=0, checkpoint_dir=folder
+    )
+
+    for _ in range(2):
+        clone(model).fit(*noise)
+
+    assert epochs == [0, 1]
+
+
+class RareFade(BaseAugmentation):
+    """A random step that changes few images, and looks up how."""
+
+    def draw_stage(self, random, image_format):
+        """Draw which images fade."""
+        factor = float(os.environ["FADE"])
+        return Pixelwise(torch.multiply, np.where(random.happens(0.02), factor, 1.0))
+
+
+def test_rare_draws_of_a_step_count(digits, folder, epochs, monkeypatch, tiny):
+    """Also where one image in fifty is changed."""
+    X, y = digits
+    X = RareFade().fit_transform(X)
+    tiny.set_params(checkpoint_dir=folder)
+
+    for factor in ("0.5", "0.6", "0.5"):
+        monkeypatch.setenv("FADE", factor)
+        clone(tiny).fit(X, y)
 
     assert epochs == [0, 1, 0, 1]

@@ -2,11 +2,12 @@
 
 import copy
 import functools
+import pickle
 
 import numpy as np
 import pytest
 import torch
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
 from sklcnn import CNNClassifier
@@ -177,3 +178,68 @@ def test_parameters_of_another_network_are_named(noise):
     ) as told:
         model.fit(*noise)
     assert len(told) == 1
+
+
+def scripted(n_channels, n_classes):
+    """Compile a whole network to TorchScript."""
+    return torch.jit.script(eager(n_channels, n_classes))
+
+
+def traced_inside(n_channels, n_classes):
+    """Compile a layer to TorchScript."""
+    layers = eager(n_channels, n_classes)
+    layers[1] = torch.jit.trace(layers[1], torch.zeros(2, 64 * n_channels))
+    return layers
+
+
+def optimized(n_channels, n_classes):
+    """Compile a network as a whole."""
+    return torch.compile(eager(n_channels, n_classes))
+
+
+def optimized_inside(n_channels, n_classes):
+    """Compile a layer."""
+    layers = eager(n_channels, n_classes)
+    layers[1] = torch.compile(layers[1])
+    return layers
+
+
+def eager(n_channels, n_classes):
+    """Build a network that is not compiled."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(64 * n_channels, n_classes))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+@pytest.mark.parametrize(
+    "network", [scripted, traced_inside, optimized, optimized_inside]
+)
+def test_compiled_modules_are_refused(tiny, noise, network):
+    """They can't be copied, saved or looked into; the message says what to do."""
+    tiny.set_params(network=network, conv_channels=(32, 64, 128), hidden_units=(128,))
+
+    with pytest.raises(ValueError, match=r"has compiled.*set compile=True"):
+        tiny.fit(*noise)
+
+
+def compiled_in_place(n_channels, n_classes):
+    """Have layers compiled where they are called, which changes no layer."""
+    layers = eager(n_channels, n_classes)
+    layers[1].compile(backend="eager")
+    return layers
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
+def test_modules_compiled_in_place_are_taken(noise):
+    """They are embedded and pickled as others."""
+    model = CNNClassifier(network=compiled_in_place, max_epochs=1, random_state=0)
+    expected = CNNClassifier(network=eager, max_epochs=1, random_state=0).fit(*noise)
+
+    model.fit(*noise)
+
+    loaded = pickle.loads(pickle.dumps(model))
+    for name in ("predict_proba", "transform"):
+        assert_allclose(
+            getattr(loaded, name)(noise[0]),
+            getattr(expected, name)(noise[0]),
+            atol=1e-6,
+        )

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,7 +11,13 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
-from sklcnn.network import FittedNetwork
+from sklcnn.network import (
+    FittedNetwork,
+    check_numbers,
+    check_outputs,
+    number_likeliest,
+)
+from sklcnn.network._modules import ImageNetwork
 
 
 @pytest.fixture
@@ -188,3 +195,37 @@ def test_initial_weights_are_drawn_anew(tiny, noise):
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
     assert torch.equal(network.module.standardize.mean, mean)
+
+
+def test_labels_hold_one_batch_of_logits(fitted_network):
+    """Memory beside the labels does not grow with the number of classes and rows."""
+    body = nn.Sequential(nn.Flatten(), nn.Linear(4, 1000))
+    network = fitted_network(body, heads=["1"], n_outputs=1000)
+    images = np.zeros((20_000, 2, 2, 1))
+    largest = []
+
+    def likeliest(logits):
+        largest.append(logits.shape)
+        return number_likeliest(logits)
+
+    tracemalloc.start()
+    numbers = network.run(images, ImageNetwork.__call__, finish=likeliest)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    expected = network.logits(images[:1]).argmax()
+    assert_array_equal(numbers, np.full(20_000, expected))
+    assert max(largest) == (512, 1000)
+    assert peak < 20e6  # where all logits are 160e6
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_labels_of_outputs_that_are_not_finite_are_an_error(value):
+    """The row is named, in whichever batch it is."""
+    logits = np.zeros((5, 3))
+    logits[3, 1] = value
+
+    with pytest.raises(ValueError, match="for the image in row 3 of X"):
+        check_numbers(number_likeliest(logits), name="CNN")
+    with pytest.raises(ValueError, match="for the image in row 3 of X"):
+        check_outputs(logits, name="CNN")
