@@ -54,6 +54,8 @@ class FittedNetwork:
     ----------
     pixel_dtype : str or None
         Name of the dtype of the training images; None where it is not known.
+    is_pretrained : bool
+        Whether its weights began as those of another training.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class FittedNetwork:
         self.bfloat16 = tuple(bfloat16)
         self.device_asked_for = device_asked_for
         self.pixel_dtype = None
+        self.is_pretrained = False
         self.lock = ReadWriteLock()
 
     def move(self, device, *, dtype, bfloat16, device_asked_for="auto"):
@@ -207,12 +210,24 @@ class FittedNetwork:
     def _prediction_batch_size(self):
         """Size that depends on the shape of an image alone: see `padded_batches`."""
         kind = torch.device(self.device).type
-        target = PIXELS_PREDICTED.get(kind, 2**22) / math.prod(self.spec.image_shape)
+        target = PIXELS_PREDICTED.get(kind, 2**22) / math.prod(self.spec.body_shape)
         largest = MAX_PREDICTED.get(kind, 4096)
         return int(np.clip(2 ** round(math.log2(target)), 16, largest))
 
     def draw_weights(self, seed):
-        """Draw initial weights anew, and leave pixel statistics as they are."""
+        """Draw initial weights anew, and leave pixel statistics as they are.
+
+        Raises
+        ------
+        ValueError
+            If the network began with weights that can't be drawn.
+        """
+        if self.is_pretrained:
+            raise ValueError(
+                "The network began with weights of another training, and `fit` of its "
+                "skorch net would draw random ones. Fit the classifier, which takes "
+                "those weights again, or train on with `net_.partial_fit`."
+            )
         fresh = build_module(self.spec, seed, self.device)[1].body
         self.module.body.load_state_dict(fresh.state_dict())
 
@@ -243,6 +258,8 @@ class FittedNetwork:
             "device": self.device_asked_for,
             "weights": weights,
         }
+        if self.is_pretrained:
+            state["is_pretrained"] = True
         return state | {"digest": _digest(state, sealed)}
 
     @classmethod
@@ -283,9 +300,7 @@ class FittedNetwork:
     def _from_state(cls, state, sealed, name):
         _check_format(state)
         spec, weights = NetworkSpec.from_dict(state["spec"]), state["weights"]
-        if spec.kind == "convnet":  # a file can't ask for more than its own weights
-            _check_weights(weights, spec.build_structure())
-        module = spec.build()
+        module = _build_for(spec, weights)
         if spec.kind == "callable":
             try_network(spec, module)  # where lazy layers learn their shapes
             _check_weights(weights, module)
@@ -302,6 +317,7 @@ class FittedNetwork:
         low, high = map(float, state["pixel_range"])
         network = cls(spec, module.eval(), (low, high), "cpu")
         network.pixel_dtype = state.get("pixel_dtype")
+        network.is_pretrained = bool(state.get("is_pretrained", False))
         device = _find_device(state["device"], name)
         return network.move(device, **formats, device_asked_for=state["device"])
 
@@ -336,6 +352,8 @@ def build_module(spec, seed, device):
         The network, on the CPU or where the function put it.
     """
     with seeded(seed, device):
+        if spec.is_named:
+            return spec.build_tried()
         module = spec.build()
         if spec.kind == "callable":
             spec = try_network(spec, module)
@@ -353,6 +371,24 @@ def evaluating(module):
     finally:
         for layer in in_training:
             layer.training = True
+
+
+def _build_for(spec, weights):
+    """Build a network for saved weights, which a file can't ask for more than.
+
+    Raises
+    ------
+    ValueError
+        If the weights are of other layers.
+    """
+    if spec.kind == "callable":
+        return spec.build()
+    try:
+        spec.check_size(weights)
+        _check_weights(weights, spec.build_structure())
+    except ValueError as error:
+        raise ValueError(f"{error}{spec.explain_version()}") from error
+    return spec.build()
 
 
 def _check_format(state):
