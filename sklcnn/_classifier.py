@@ -86,13 +86,40 @@ class CNNClassifier(
         Shape of flat images, `(height, width)` or `(height, width, n_channels)`.
         Without it, a square number of features is a square gray image and any other
         number is one row of pixels.
-    network : "convnet" or callable, default="convnet"
-        The network. A callable takes the number of channels and of classes and returns
+    network : str or callable, default="convnet"
+        The network: "convnet" is the built-in one; a name is that of a network of
+        torchvision, such as "resnet18", or of timm, such as "timm/resnet18": see
+        :func:`sklcnn.available_networks`. A callable takes the number of channels and of classes and returns
         a `torch.nn.Module` from standardized images of shape `(n, n_channels, height,
         width)` to logits of shape `(n, n_classes)`; it is tried on two images of noise.
         It must be importable for the classifier to be pickled. The parameters from
         `conv_channels` to `batch_norm` describe the built-in network only; a warning
         names those that are set beside another one.
+    weights : str, path-like, FrozenEstimator or None, default=None
+        Weights to begin with, in all layers but the last. "DEFAULT", or another name
+        that `available_networks` lists, takes those of torchvision or timm, which are
+        downloaded once to their usual cache. A path is that of a file of weights
+        (`.safetensors`, `.pt` or `.pth`, read without running code) or of a classifier
+        that `dump` saved (`.skops`). `FrozenEstimator(fitted)` of
+        :mod:`sklearn.frozen` takes those of a fitted classifier. None draws weights.
+    freeze : bool, default=False
+        Whether to train the last layer alone. Without random steps, `mixup` and
+        `cutmix`, images go through the other layers once, and the last layer is solved:
+        see Notes.
+    n_frozen_epochs : int, default=0
+        Number of epochs with a frozen body before all layers are trained, beside the
+        first one: see Notes.
+    backbone_learning_rate_factor : float or "auto", default="auto"
+        Factor of the learning rate of all layers but the last; "auto" is 1.
+    image_size : int, pair of ints, "network" or None, default=None
+        Height and width in pixels that images are resized to within the network, on
+        its device; "network" is the size that the weights of a named network were
+        trained on. Nothing is cut off. None leaves images as they are.
+    standardize : {"auto", "weights", "images"}, default="auto"
+        Mean and standard deviation of each channel by which pixels are standardized:
+        those that `weights` were trained with, or those of the training images. "auto"
+        is the former where there are weights and pixels fill at least a quarter of the
+        range of 0 to 1.
     conv_channels : sequence of int, default=(32, 64, 128)
         Number of channels of each block of convolution, pooling, batch normalization
         and ReLU.
@@ -120,11 +147,12 @@ class CNNClassifier(
     cutmix : float, default=0.0
         The same for the size of the rectangle that is taken from another training
         image; 0 is off, 1 is usual [3]_. With `mixup`, each batch draws one of them.
-    optimizer : {"sgd", "adamw"}, default="sgd"
-        Stochastic gradient descent with momentum, or AdamW (for which a `learning_rate`
-        near 0.001 is usual).
-    learning_rate : float, default=0.05
-        Learning rate; the largest one where `lr_schedule` changes it.
+    optimizer : {"auto", "sgd", "adamw"}, default="auto"
+        Stochastic gradient descent with momentum, or AdamW. "auto" is AdamW with
+        `weights`, else "sgd".
+    learning_rate : float or "auto", default="auto"
+        Learning rate; the largest one where `lr_schedule` changes it. "auto" is 0.05
+        for "sgd" and 0.001 for "adamw"; with `weights`, 0.005 and 0.0003.
     momentum : float, default=0.9
         Momentum of "sgd", in [0, 1).
     nesterov : bool, default=True
@@ -141,7 +169,8 @@ class CNNClassifier(
         `n_samples / 50`, between 16 and 128.
     max_epochs : int or "auto", default="auto"
         Number of passes over the training images. "auto" is 10 epochs; for
-        few images it is as many as make 1,000 steps, at most 100.
+        few images it is as many as make 1,000 steps, at most 100. With `weights` it is
+        6, of which the first one solves the last layer.
     early_stopping : bool, default=False
         Whether to set images aside for validation, stop when their loss no longer
         falls, and keep the weights of the epoch where it was smallest. With a schedule
@@ -202,6 +231,8 @@ class CNNClassifier(
         with validation `valid_loss` and `valid_accuracy`, and what `callbacks` record.
     n_iter_ : int
         Number of epochs trained.
+    resolved_params_ : dict
+        What the parameters that are "auto" came to.
     best_epoch_ : int
         Position in `history_`, from 0, of the epoch whose weights were kept.
     n_features_in_ : int
@@ -219,6 +250,17 @@ class CNNClassifier(
     Pickles hold the weights as numpy arrays, in float32 but for `precision="float64"`,
     and not the state of the optimizer: after loading, `partial_fit` starts with fresh
     momentum.
+
+    With `weights`, or where layers are frozen, the first epoch solves the last layer:
+    images go through the other layers once, in evaluation mode and without random
+    steps, and the last layer minimizes the cross-entropy of these features with an L2
+    penalty, as :class:`~sklearn.linear_model.LogisticRegression` does. With
+    ``weight_decay="auto"`` the penalty is that of the least cross-entropy in 5 folds of
+    (at most 2,000) training images. With ``freeze=True`` and nothing random, that is
+    all of the training. Else all layers train from there, batch normalization in
+    evaluation mode, or the last layer alone on random draws. Networks whose outputs are
+    no linear function of one layer's inputs train the last layers for a quarter of the
+    epochs instead. Features beyond 2 GB lie in a temporary file.
 
     Where `fit` or `partial_fit` fails or is interrupted, by Ctrl-C say, what was
     finished stays: the network of the last epoch that ended, with `n_iter_` and
@@ -283,7 +325,21 @@ class CNNClassifier(
     __metadata_request__fit = {"groups": True}  # as a splitter of groups is given, too
     _parameter_constraints: dict = {
         "image_shape": ["array-like", None],
-        "network": [StrOptions({"convnet"}), callable],
+        "network": [str, callable],
+        "weights": [str, os.PathLike, BaseEstimator, None],
+        "freeze": ["boolean"],
+        "n_frozen_epochs": [Interval(Integral, 0, None, closed="left")],
+        "backbone_learning_rate_factor": [
+            Interval(Real, 0, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "image_size": [
+            Interval(Integral, 1, None, closed="left"),
+            "array-like",
+            StrOptions({"network"}),
+            None,
+        ],
+        "standardize": [StrOptions({"auto", "weights", "images"})],
         "conv_channels": ["array-like"],
         "kernel_size": [Interval(Integral, 1, None, closed="left")],
         "pool_size": [Interval(Integral, 1, None, closed="left")],
@@ -294,8 +350,11 @@ class CNNClassifier(
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "mixup": [Interval(Real, 0, None, closed="left")],
         "cutmix": [Interval(Real, 0, None, closed="left")],
-        "optimizer": [StrOptions(set(OPTIMIZERS))],
-        "learning_rate": [Interval(Real, 0, 1e30, closed="right")],
+        "optimizer": [StrOptions({"auto", *OPTIMIZERS})],
+        "learning_rate": [
+            Interval(Real, 0, 1e30, closed="right"),
+            StrOptions({"auto"}),
+        ],
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "nesterov": ["boolean"],
         "weight_decay": [Interval(Real, 0, 1e30, closed="both"), StrOptions({"auto"})],
@@ -328,6 +387,12 @@ class CNNClassifier(
         *,
         image_shape=None,
         network="convnet",
+        weights=None,
+        freeze=False,
+        n_frozen_epochs=0,
+        backbone_learning_rate_factor="auto",
+        image_size=None,
+        standardize="auto",
         conv_channels=(32, 64, 128),
         kernel_size=3,
         pool_size=2,
@@ -338,8 +403,8 @@ class CNNClassifier(
         label_smoothing=0.0,
         mixup=0.0,
         cutmix=0.0,
-        optimizer="sgd",
-        learning_rate=0.05,
+        optimizer="auto",
+        learning_rate="auto",
         momentum=0.9,
         nesterov=True,
         weight_decay="auto",
@@ -362,6 +427,12 @@ class CNNClassifier(
     ):
         self.image_shape = image_shape
         self.network = network
+        self.weights = weights
+        self.freeze = freeze
+        self.n_frozen_epochs = n_frozen_epochs
+        self.backbone_learning_rate_factor = backbone_learning_rate_factor
+        self.image_size = image_size
+        self.standardize = standardize
         self.conv_channels = conv_channels
         self.kernel_size = kernel_size
         self.pool_size = pool_size

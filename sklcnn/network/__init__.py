@@ -5,6 +5,7 @@ from sklcnn.network._contract import check_function
 from sklcnn.network._fitted import FittedNetwork
 from sklcnn.network._hardware import resolve_device, torch_threads
 from sklcnn.network._memory import release_memory
+from sklcnn.network._named import available_networks
 from sklcnn.network._net import check_callbacks
 from sklcnn.network._optimization import LR_SCHEDULES, OPTIMIZERS
 from sklcnn.network._outputs import (
@@ -24,19 +25,24 @@ from sklcnn.network._rules import resolve_precision
 from sklcnn.network._split import split_rows
 from sklcnn.network._statistics import channel_statistics
 from sklcnn.network._training import DivergenceError, use_best_weights
+from sklcnn.network._weights import Pretrained, find_weights, is_file
 
 __all__ = [
     "LR_SCHEDULES",
     "OPTIMIZERS",
     "DivergenceError",
     "FittedNetwork",
+    "Pretrained",
     "TrainingData",
+    "available_networks",
     "build_network",
     "channel_statistics",
     "check_callbacks",
     "check_function",
     "check_outputs",
     "check_same_network",
+    "find_weights",
+    "is_file",
     "log_softmax_in_place",
     "make_net",
     "plain",

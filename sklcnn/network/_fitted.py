@@ -56,6 +56,8 @@ class FittedNetwork:
         Name of the dtype of the training images; None where it is not known.
     is_pretrained : bool
         Whether its weights began as those of another training.
+    input_statistics : pair of ndarray or None
+        Mean and standard deviation of the pixels that those weights expect.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class FittedNetwork:
         self.device_asked_for = device_asked_for
         self.pixel_dtype = None
         self.is_pretrained = False
+        self.input_statistics = None
         self.lock = ReadWriteLock()
 
     def move(self, device, *, dtype, bfloat16, device_asked_for="auto"):
@@ -147,17 +150,19 @@ class FittedNetwork:
         **options : dict
             `n_jobs`, the number of CPU threads, as in `CNNClassifier`; `name`, that of
             the estimator in warnings; `pixel_range`, the range beyond which to warn,
-            None for never.
+            None for never; `allocate`, which makes the array of outputs of a shape and
+            a dtype.
 
         Returns
         -------
         outputs : ndarray of shape (n_samples, ...)
         """
         outputs, start = None, 0
+        allocate = options.pop("allocate", np.empty)
         for batch in self.iterate(images, function, grad=grad, **options):
             if outputs is None:  # at once, so that no outputs are held twice
                 shape = (images.shape[0], *batch.shape[1:])
-                outputs = np.empty(shape, dtype=dtype or batch.numpy().dtype)
+                outputs = allocate(shape, dtype or batch.numpy().dtype)
             outputs[start : start + len(batch)] = batch.numpy()
             start += len(batch)
         return outputs
@@ -206,6 +211,33 @@ class FittedNetwork:
             return evaluating(self.module)
         self.module.eval()
         return contextlib.nullcontext()
+
+    @contextlib.contextmanager
+    def freezing(self, frozen):
+        """Context in which part of the network is not trained.
+
+        Parameters
+        ----------
+        frozen : {"nothing", "normalization", "body"}
+            As in `ImageNetwork`. Of a frozen body no gradients are computed.
+        """
+        module, before = self.module, self.module.frozen
+        kept = []
+        if frozen == "body":
+            kept = [
+                parameter
+                for path, parameter in module.body.named_parameters()
+                if parameter.requires_grad and not module.is_in_head(path)
+            ]
+        module.frozen = frozen
+        for parameter in kept:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            module.frozen = before
+            for parameter in kept:
+                parameter.requires_grad_(True)
 
     def _prediction_batch_size(self):
         """Size that depends on the shape of an image alone: see `padded_batches`."""

@@ -48,7 +48,7 @@ def has_linear_head(network):
     return np.allclose(outputs, again, rtol=1e-2, atol=1e-2 * np.abs(outputs).max())
 
 
-def train_head(net, batches):
+def train_head(net, batches, penalty="auto"):
     """Solve the last layer of a network on the images of batches, without draws.
 
     Images go through the body once, in the number format of prediction. The layer then
@@ -61,11 +61,15 @@ def train_head(net, batches):
         The net, whose network has a linear head.
     batches : TrainingBatches
         The rows.
+    penalty : float or "auto", default="auto"
+        Weight decay of the layer; "auto" is chosen by `choose_penalty`.
 
     Returns
     -------
     loss : float
         Mean loss of the rows.
+    penalty : float
+        The weight decay.
     """
     network, rows = net.network, batches.rows
     images = batches.images
@@ -83,19 +87,17 @@ def train_head(net, batches):
     smoothing = net.criterion_.label_smoothing
     wanted = smooth_targets(targets, network.spec.n_outputs, smoothing)
     center, axes, features, variances = to_principal_axes(features)
-    penalty = net.head_decay
     if penalty == "auto":
         penalty = choose_penalty(
             features, variances, wanted, weights, targets, batches.groups
         )
-    net.head_decay_ = penalty
     coef, bias, loss = solve(features, variances, wanted, weights, penalty)
     coef = coef @ axes.T
     head = network.module.body.get_submodule(network.module.heads[0])
     with torch.no_grad():
         head.weight.copy_(torch.as_tensor(coef))
         head.bias.copy_(torch.as_tensor(bias - coef @ center))
-    return loss
+    return loss, penalty
 
 
 def to_principal_axes(features):

@@ -103,7 +103,10 @@ class ImageNetwork(nn.Module):
 
     def is_in_head(self, path):
         """Whether a layer or a parameter of the body belongs to the heads."""
-        return any(path == head or path.startswith(f"{head}.") for head in self.heads)
+        return any(
+            not head or path == head or path.startswith(f"{head}.")
+            for head in self.heads
+        )
 
     def embed(self, images):
         """Compute what enters the heads, of shape (n, n_features).

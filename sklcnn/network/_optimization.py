@@ -24,15 +24,16 @@ def group_parameters(network, learning_rate_factors=None, decay_factors=None):
     -------
     groups : list of dict
         For an optimizer of torch, each with `params`, `name`, `lr_factor` and
-        `decay_factor`: "head" and "body" hold weights, "normalization" holds what has
-        one value per channel or unit, that is biases and the scales and shifts of
-        normalization. Empty groups are left out.
+        `decay_factor`: "head" and "body" hold weights, "normalization" and "head_bias"
+        hold what has one value per channel or unit, that is biases and the scales and
+        shifts of normalization. Empty groups are left out.
     """
-    heads = tuple(f"body.{path}." for path in network.heads)
-    groups = {"body": [], "head": [], "normalization": []}
-    for name, parameter in network.named_parameters():
-        kind = "head" if heads and name.startswith(heads) else "body"
-        groups["normalization" if parameter.ndim <= 1 else kind].append(parameter)
+    groups = {"body": [], "head": [], "normalization": [], "head_bias": []}
+    for name, parameter in network.body.named_parameters():
+        kinds = ("body", "normalization")
+        if network.is_in_head(name):
+            kinds = ("head", "head_bias")
+        groups[kinds[parameter.ndim <= 1]].append(parameter)
     return [
         {
             "params": parameters,
