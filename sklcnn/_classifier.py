@@ -3,6 +3,7 @@
 import contextlib
 import os
 import types
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -16,7 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._label_arrays import as_labels
-from sklcnn._labels import check_labels, check_weights, encode_labels, find_classes
+from sklcnn._pretrained import weights_finder
 from sklcnn._rows import with_index
 from sklcnn._sklearn import (
     N_JOBS,
@@ -28,6 +29,11 @@ from sklcnn._sklearn import (
     check_partial_fit_first_call,
     end_task,
     fit_context,
+)
+from sklcnn._training_data import (
+    check_groups,
+    check_network_parameters,
+    check_training_data,
 )
 from sklcnn._validation import (
     check_image_shape,
@@ -44,25 +50,23 @@ from sklcnn.network import (
     OPTIMIZERS,
     DivergenceError,
     FittedNetwork,
-    TrainingData,
     build_network,
     channel_statistics,
-    check_callbacks,
-    check_function,
     check_outputs,
     check_same_network,
+    choose_statistics,
     log_softmax_in_place,
     make_net,
     plain,
     plan_epoch,
     plan_training,
     release_memory,
+    resolve_parameters,
     resolve_precision,
     set_formats,
     softmax_in_place,
     torch_threads,
     use_best_weights,
-    with_steps_of,
 )
 
 
@@ -519,12 +523,11 @@ class CNNClassifier(
                 classes=self.classes_ if continues else None,
                 reset=not continues,
             )
+            data.groups = check_groups(groups, data)
             if X_val is not None or y_val is not None:
                 data = add_validation(data, classes, image_shape, X_val, y_val, self)
             elif self.early_stopping:
-                data = set_rows_aside(
-                    data, classes, self.validation_fraction, seed, groups
-                )
+                data = set_rows_aside(data, classes, self.validation_fraction, seed)
             if continues:
                 net, checkpoints = self._continue(data), None
             else:
@@ -579,49 +582,12 @@ class CNNClassifier(
         return self
 
     def _check_data(self, X, y, sample_weight, *, classes, reset, is_part=False):
-        """Check images, labels and weights.
-
-        Parameters
-        ----------
-        X, y, sample_weight : array-like
-            Images, labels and weights.
-        classes : ndarray of shape (n_classes,) or None
-            Class labels, where they are known.
-        reset : bool
-            Whether these are the first images.
-        is_part : bool, default=False
-            Whether `y` may lack classes.
-
-        Returns
-        -------
-        data : TrainingData
-            What to train on.
-        classes : ndarray of shape (n_classes,)
-            Class labels.
-        image_shape : tuple of three ints
-            Height, width and number of channels.
-        """
-        name = type(self).__name__
-        check_function(self.network, name=name)
-        check_callbacks(self.callbacks, name=name)
-        for parameter in ("conv_channels", "hidden_units"):
-            check_sizes(getattr(self, parameter), None, parameter, name=name)
+        """Check images, labels and weights, as `check_training_data` does."""
+        check_network_parameters(self)
         images, image_shape = self._check_images(X, reset=reset)
-        labels = check_labels(images, y, name=name)
-        sample_weight, weights = check_weights(
-            sample_weight,
-            labels,
-            class_weight=self.class_weight,
-            classes=classes if is_part else None,
-            unreadable=getattr(images, "bad_rows", ()),
-            name=name,
+        data, classes = check_training_data(
+            X, images, y, sample_weight, classes, self, is_part=is_part
         )
-        if classes is None:
-            classes = find_classes(labels, sample_weight)
-        targets = encode_labels(labels, classes, sample_weight)
-        weights = weights / weights.max()
-        images = with_steps_of(X, images)
-        data = TrainingData(images, targets, weights, np.flatnonzero(weights))
         return data, classes, image_shape
 
     def _check_images(self, X, *, reset):
@@ -642,8 +608,20 @@ class CNNClassifier(
     def _begin(self, data, classes, image_shape, seed, *, keep=True):
         """Build a network, and the net that trains it, and look up checkpoints."""
         name, parameters = type(self).__name__, self.get_params(deep=False)
+        if self.freeze and self.weights is None:
+            warnings.warn(
+                f"{name} got freeze=True and weights=None: only the last layer is "
+                "trained, on what layers with random weights make of the images. Set "
+                "weights='DEFAULT', say, or freeze=False.",
+                UserWarning,
+            )
         network = build_network(
-            parameters, image_shape, len(classes), seed=seed, name=name
+            parameters,
+            image_shape,
+            len(classes),
+            seed=seed,
+            name=name,
+            find=weights_finder(self.weights, name=name),
         )
         checkpoints, statistics = None, None
         if keep:
@@ -653,9 +631,13 @@ class CNNClassifier(
         if not statistics:
             images = plain(data.images)
             statistics = channel_statistics(images, data.weights, image_shape)
-        _, mean, std = map(np.array, statistics)
+        used = choose_statistics(
+            statistics, network.input_statistics, self.standardize, name=name
+        )
+        _, mean, std = map(np.array, used)
         warn_if_lost_in_float32(mean, std, self.precision, name=name)
-        network.set_statistics(*statistics)
+        network.set_statistics(*used)
+        network.standardized_by = "images" if used is statistics else "weights"
         network.pixel_dtype = str(plain(data.images).dtype)
         if checkpoints is not None:
             checkpoints.statistics = [np.asarray(part).tolist() for part in statistics]
@@ -698,8 +680,10 @@ class CNNClassifier(
         net, options = training.net, {}
         fitted = {"_network": net.network, "_net": net, "classes_": classes}
         fitted["_seed"] = net.seed
+        parameters = self.get_params(deep=False)
         if checkpoints is not None and checkpoints.is_finished:
             use_best_weights(training)
+            fitted["resolved_params_"] = resolve_parameters(training, parameters)
             vars(self).update(fitted)
             return
         if told is not None:
@@ -718,6 +702,7 @@ class CNNClassifier(
             raise
         finally:
             if training.n_done:
+                fitted["resolved_params_"] = resolve_parameters(training, parameters)
                 vars(self).update(fitted)
         if told is not None:
             end_task(root, self, fitted, **told)

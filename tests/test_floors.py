@@ -85,6 +85,7 @@ FLOORS = [
     "_label_arrays",
     "_labels",
     "_validation_data",
+    "_training_data",
     "persistence._content",
     "persistence._trusted",
     "persistence._files",

@@ -19,11 +19,12 @@ from sklcnn.network._plan import (
     make_net,
     plan_epoch,
     plan_training,
+    resolve_parameters,
     set_formats,
 )
 from sklcnn.network._rules import resolve_precision
 from sklcnn.network._split import split_rows
-from sklcnn.network._statistics import channel_statistics
+from sklcnn.network._statistics import channel_statistics, choose_statistics
 from sklcnn.network._training import DivergenceError, use_best_weights
 from sklcnn.network._weights import Pretrained, find_weights, is_file
 
@@ -41,6 +42,7 @@ __all__ = [
     "check_function",
     "check_outputs",
     "check_same_network",
+    "choose_statistics",
     "find_weights",
     "is_file",
     "log_softmax_in_place",
@@ -50,6 +52,7 @@ __all__ = [
     "plan_training",
     "release_memory",
     "resolve_device",
+    "resolve_parameters",
     "resolve_precision",
     "set_formats",
     "softmax_in_place",

@@ -58,6 +58,8 @@ class FittedNetwork:
         Whether its weights began as those of another training.
     input_statistics : pair of ndarray or None
         Mean and standard deviation of the pixels that those weights expect.
+    standardized_by : {"images", "weights"}
+        Whose statistics pixels are standardized by.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class FittedNetwork:
         self.pixel_dtype = None
         self.is_pretrained = False
         self.input_statistics = None
+        self.standardized_by = "images"
         self.lock = ReadWriteLock()
 
     def move(self, device, *, dtype, bfloat16, device_asked_for="auto"):
@@ -291,7 +294,7 @@ class FittedNetwork:
             "weights": weights,
         }
         if self.is_pretrained:
-            state["is_pretrained"] = True
+            state |= {"is_pretrained": True, "standardized_by": self.standardized_by}
         return state | {"digest": _digest(state, sealed)}
 
     @classmethod
@@ -350,6 +353,7 @@ class FittedNetwork:
         network = cls(spec, module.eval(), (low, high), "cpu")
         network.pixel_dtype = state.get("pixel_dtype")
         network.is_pretrained = bool(state.get("is_pretrained", False))
+        network.standardized_by = state.get("standardized_by", "images")
         device = _find_device(state["device"], name)
         return network.move(device, **formats, device_asked_for=state["device"])
 

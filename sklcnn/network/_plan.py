@@ -268,3 +268,34 @@ def _plan_rates(net, parameters, n_epochs, n_frozen, solves_head, n_steps):
         first = parts[0][:1] if parts else np.full((1, n_steps), net.lr)
         parts.insert(0, first)
     return np.concatenate(parts)
+
+
+def resolve_parameters(training, parameters):
+    """Give what parameters that are "auto" came to.
+
+    Parameters
+    ----------
+    training : Training
+        The training.
+    parameters : dict
+        Parameters of the estimator.
+
+    Returns
+    -------
+    resolved : dict
+    """
+    net, network = training.net, training.net.network
+    decay = training.weight_decay
+    if training.head_decay is not None and training.n_epochs == 1:
+        decay = net.history[training.first_epoch]["weight_decay"]
+    values = {
+        "optimizer": resolve_optimizer(parameters["optimizer"], network.is_pretrained),
+        "learning_rate": net.lr,
+        "weight_decay": decay,
+        "batch_size": net.batch_size,
+        "max_epochs": training.n_epochs,
+        "backbone_learning_rate_factor": net.backbone_factor,
+        "standardize": network.standardized_by,
+        "device": network.device,
+    }
+    return {key: value for key, value in values.items() if parameters[key] == "auto"}

@@ -10,6 +10,7 @@ from sklcnn.network._contract import check_network, check_returned
 from sklcnn.network._convnet import build_convnet, resolve_layout
 from sklcnn.network._modules import ImageNetwork, Standardize
 from sklcnn.network._named import SOURCES, build_named, find_size, parse_name
+from sklcnn.network._weights import is_file
 
 CONVNET_DEFAULTS = {
     "conv_channels": (32, 64, 128),
@@ -339,7 +340,8 @@ def _resolve_size(image_size, spec, weights):
             )
         size, kind = image_size, "bilinear"
     else:
-        tag = weights if isinstance(weights, str) else "DEFAULT"
+        is_name = isinstance(weights, str) and not is_file(weights)
+        tag = weights if is_name else "DEFAULT"
         form = SOURCES[spec.kind].input_format(spec.name, tag)
         size = form.image_size if image_size == "network" else image_size
         kind = form.interpolation

@@ -1,6 +1,7 @@
 """Range, mean and standard deviation of pixels."""
 
 import math
+import warnings
 
 import numpy as np
 
@@ -80,3 +81,42 @@ def channel_statistics(images, weights, image_shape):
     std = np.sqrt(np.maximum(variance, 0))
     std[std <= 1e-8 * np.maximum(np.abs(mean + shift), 1e-30)] = 1.0
     return (float(low), float(high)), mean + shift, std
+
+
+LEAST_RANGE = 0.25
+"""Share of the range of 0 to 1 that pixels fill where weights suit them as they are."""
+
+
+def choose_statistics(measured, of_weights, standardize, *, name):
+    """Choose the mean and the standard deviation by which pixels are standardized.
+
+    Parameters
+    ----------
+    measured : tuple
+        Range, mean and standard deviation of the training pixels.
+    of_weights : pair of ndarray or None
+        Mean and standard deviation that the network's first weights expect.
+    standardize : {"auto", "weights", "images"}
+        Parameter of the estimator.
+    name : str
+        Name of the estimator, for messages.
+
+    Returns
+    -------
+    pixel_range, mean, std : tuple
+        What to use.
+    """
+    if of_weights is None or standardize == "images":
+        return measured
+    low, high = measured[0]
+    fits = low >= -1e-3 and LEAST_RANGE <= high <= 1 + 1e-3
+    if standardize == "auto" and not fits:
+        warnings.warn(
+            f"{name}: the weights expect pixels from 0 to 1, and those in training "
+            f"range from {low:g} to {high:g}. They are standardized by their own mean "
+            "and standard deviation instead, as with standardize='images'. Use images "
+            "of uint8, or scale X to 0 to 1, for what the weights were trained on.",
+            UserWarning,
+        )
+        return measured
+    return (measured[0], *of_weights)
