@@ -93,8 +93,8 @@ class CNNClassifier(
     network : str or callable, default="convnet"
         The network: "convnet" is the built-in one; a name is that of a network of
         torchvision, such as "resnet18", or of timm, such as "timm/resnet18": see
-        :func:`sklcnn.available_networks`. A callable takes the number of channels and of classes and returns
-        a `torch.nn.Module` from standardized images of shape `(n, n_channels, height,
+        :func:`sklcnn.available_networks`. A callable takes the number of channels and
+        of classes and returns a `torch.nn.Module` from standardized images of shape `(n, n_channels, height,
         width)` to logits of shape `(n, n_classes)`; it is tried on two images of noise.
         It must be importable for the classifier to be pickled. The parameters from
         `conv_channels` to `batch_norm` describe the built-in network only; a warning

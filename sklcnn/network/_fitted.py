@@ -153,8 +153,8 @@ class FittedNetwork:
         **options : dict
             `n_jobs`, the number of CPU threads, as in `CNNClassifier`; `name`, that of
             the estimator in warnings; `pixel_range`, the range beyond which to warn,
-            None for never; `batch_size`, the number of images in a batch; `allocate`, which makes the array of outputs of a shape and
-            a dtype.
+            None for never; `batch_size`, the number of images in a batch; `allocate`,
+            which makes the array of outputs of a shape and a dtype.
 
         Returns
         -------

@@ -92,8 +92,8 @@ def parse_name(network):
     raise ValueError(
         f"There is no network {network!r} in {kind} {SOURCES[kind].version()}. "
         f"{'Close to it: ' + ', '.join(map(repr, close)) + '. ' if close else ''}"
-        "`sklcnn.available_networks()` lists the names, and 'timm/<name>' takes those of "
-        "timm."
+        "`sklcnn.available_networks()` lists the names, and 'timm/<name>' takes those "
+        "of timm."
     )
 
 

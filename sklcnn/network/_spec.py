@@ -166,7 +166,7 @@ class NetworkSpec:
         parse_name(self.shown_name)
         n_known = SOURCES[self.kind].count_parameters(self.name)
         n_saved = sum(getattr(array, "size", 0) for array in dict(weights).values())
-        if n_known is not None and n_saved < n_known / 2:
+        if n_known is not None and n_saved < n_known / 2 - LARGEST_HEAD:
             raise ValueError("it lacks weights of its layers")
 
     def explain_version(self):
@@ -413,6 +413,9 @@ def _is_layout(layout):
         and isinstance(layout.get("batch_norm"), (bool, np.bool_))
     )
 
+
+LARGEST_HEAD = 5_000_000
+"""Number of parameters of a last layer of 1,000 outputs, which saved ones may lack."""
 
 BLOCK_SIDES = ("kernel", "stride", "pool")
 

@@ -109,7 +109,7 @@ def choose_statistics(measured, of_weights, standardize, *, name):
     if of_weights is None or standardize == "images":
         return measured
     (low, high), (least, most) = measured[0], of_weights[0]
-    room = 1e-3 * (most - least)
+    room = 0.25 * (most - least)  # other images of the same kind reach further
     is_within = least - room <= low and high <= most + room
     fits = is_within and high - least >= LEAST_RANGE * (most - least)
     if standardize == "auto" and not fits:

@@ -96,8 +96,8 @@ def download(name, weights):
     except Exception as error:
         raise OSError(
             f"The weights {weights!r} of timm/{name} could not be downloaded "
-            f"({type(error).__name__}: {error}). Without a network, they are looked for "
-            f"as {config.hf_hub_id or config.url!r} in {_cache_folder()}; or give the "
+            f"({type(error).__name__}: {error}). Without a network, they are looked "
+            f"for as {config.hf_hub_id or config.url!r} in {_cache_folder()}; or give the "
             "path of a file as `weights`."
         ) from error
     return network.state_dict()
