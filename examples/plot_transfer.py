@@ -16,12 +16,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import make_pipeline
 
 from sklcnn import CNNClassifier
-from sklcnn.augmentation import RandomRotation, RandomTranslation
 
-LETTERS = "ABCDEFGHJKLMNPRSTUVXYZ"
+LETTERS = "ABEGHKMNRSTX"
 
 
 def draw(font, n_each, seed):
@@ -39,9 +37,11 @@ def draw(font, n_each, seed):
 # %%
 # The source: many fonts. The target: one that is not among them.
 folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-sources = sorted(folder.glob("DejaVuSans*.ttf")) + sorted(folder.glob("DejaVuSerif*.ttf"))
+sources = sorted(folder.glob("DejaVuSans*.ttf")) + sorted(
+    folder.glob("DejaVuSerif*.ttf")
+)
 sources = [font for font in sources if "Display" not in font.name]
-drawn = [draw(font, 6, seed) for seed, font in enumerate(sources)]
+drawn = [draw(font, 5, seed) for seed, font in enumerate(sources)]
 X_source, y_source = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
 source = CNNClassifier(random_state=0, max_epochs=8).fit(X_source, y_source)
 
@@ -50,13 +50,12 @@ source = CNNClassifier(random_state=0, max_epochs=8).fit(X_source, y_source)
 target = folder / "cmtt10.ttf"
 X_test, y_test = draw(target, 20, seed=100)
 weights = FrozenEstimator(source)
-steps = RandomRotation(degrees=10), RandomTranslation(0.1)
 models = {
-    "from nothing": make_pipeline(*steps, CNNClassifier(random_state=0)),
+    "from nothing": CNNClassifier(random_state=0),
     "frozen": CNNClassifier(weights=weights, freeze=True),
     "all layers": CNNClassifier(weights=weights, random_state=0),
 }
-numbers = [1, 2, 5, 10]
+numbers = [2, 4, 8]
 scores = {name: [] for name in models}
 for n_each in numbers:
     X, y = draw(target, n_each, seed=n_each)
@@ -66,13 +65,15 @@ for n_each in numbers:
 # %%
 # The fewer images there are, the more the other fonts help.
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), width_ratios=(2, 3))
-examples = [X_source[5 * 22 : 5 * 22 + 22], X_test[:22]]
+examples = [X_source[:12], X_test[:12]]
 grid = np.concatenate([np.concatenate(list(rows[:4]), axis=1) for rows in examples])
 left.imshow(grid, cmap="gray")
 left.set(title="a source font, the target", xticks=[], yticks=[])
 for name, values in scores.items():
     right.plot(numbers, values, marker="o", label=name)
-right.set(xlabel="images of each letter", ylabel="accuracy", title="A font not seen before")
+right.set(
+    xlabel="images of each letter", ylabel="accuracy", title="A font not seen before"
+)
 right.set_xticks(numbers)
 right.legend()
 figure.tight_layout()

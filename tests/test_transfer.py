@@ -112,7 +112,9 @@ def test_frozen_body_stays_as_it_was(pictures, weights_file, has_steps):
     """Only the last layer is trained, with random steps in front or without."""
     X, y = pictures
     saved = torch.load(weights_file, weights_only=True)
-    model = CNNClassifier(network=SMALL, weights=weights_file, freeze=True, max_epochs=3)
+    model = CNNClassifier(
+        network=SMALL, weights=weights_file, freeze=True, max_epochs=3
+    )
     steps = [RandomFlip()] if has_steps else []
 
     pipeline = make_pipeline(*steps, model).fit(X, y)
@@ -228,7 +230,9 @@ def test_missing_and_empty_files_are_named(pictures, tmp_path):
         CNNClassifier(network=SMALL, weights=tmp_path / "empty.pt").fit(X, y)
 
 
-def test_download_without_a_network_says_where_files_go(pictures, tmp_path, monkeypatch):
+def test_download_without_a_network_says_where_files_go(
+    pictures, tmp_path, monkeypatch
+):
     """The error names the file, the folder and the parameter that takes a path."""
     X, y = pictures
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))

@@ -163,9 +163,9 @@ def make_net(network, parameters, *, seed, history=()):
     return net
 
 
-def take_parameters(net, parameters):
+def take_parameters(net, parameters, n_rows):
     """Give a net those parameters that each training reads anew."""
-    net.lr = _learning_rate(net.network, parameters)
+    net.lr = _learning_rate(net.network, parameters, n_rows)
     net.frozen = _frozen(net.network, parameters)
     for name in ("batch_size", "mixup", "cutmix", "n_jobs"):
         setattr(net, name, parameters[name])
@@ -187,7 +187,7 @@ def plan_training(net, data, parameters):
     -------
     training : Training
     """
-    take_parameters(net, parameters)
+    take_parameters(net, parameters, len(data.rows))
     batches, valid = net.make_batches(data)
     net.batch_size = batches.batch_size
     is_pretrained = net.network.is_pretrained
@@ -219,7 +219,7 @@ def plan_training(net, data, parameters):
 
 def plan_epoch(net, data, parameters):
     """Plan one epoch at a constant learning rate, as `plan_training` does."""
-    take_parameters(net, parameters)
+    take_parameters(net, parameters, len(data.rows))
     batches, _ = net.make_batches(data)
     net.batch_size = batches.batch_size
     decay = parameters["weight_decay"]
@@ -228,10 +228,10 @@ def plan_epoch(net, data, parameters):
     return Training(net, batches, None, rates, decay)
 
 
-def _learning_rate(network, parameters):
+def _learning_rate(network, parameters, n_rows=0):
     optimizer = resolve_optimizer(parameters["optimizer"], network.is_pretrained)
     return resolve_learning_rate(
-        parameters["learning_rate"], optimizer, network.is_pretrained
+        parameters["learning_rate"], optimizer, network.is_pretrained, n_rows
     )
 
 

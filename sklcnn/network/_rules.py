@@ -36,11 +36,22 @@ def resolve_optimizer(optimizer, is_pretrained):
     return optimizer
 
 
-def resolve_learning_rate(learning_rate, optimizer, is_pretrained):
-    """Resolve "auto" to the rate that suits an optimizer, as `resolve_optimizer`."""
-    if learning_rate == "auto":
-        return LEARNING_RATES[optimizer, is_pretrained]
-    return float(learning_rate)
+FEW_ROWS, MOST = 300, 3.0
+"""Number of images from which rates of networks with weights rise, and how far."""
+
+
+def resolve_learning_rate(learning_rate, optimizer, is_pretrained, n_rows=0):
+    """Resolve "auto" to the rate that suits an optimizer, as `resolve_optimizer`.
+
+    With weights it rises with the root of the number of images, up to three times: few
+    images are soon learnt by heart.
+    """
+    if learning_rate != "auto":
+        return float(learning_rate)
+    rate = LEARNING_RATES[optimizer, is_pretrained]
+    if is_pretrained:
+        rate *= min(max(math.sqrt(n_rows / FEW_ROWS), 1.0), MOST)
+    return rate
 
 
 def resolve_factor(factor, is_pretrained):

@@ -29,9 +29,21 @@ CATEGORIES = ("animals", "buildings", "food", "people", "tools", "transportation
 
 CLIP_ART = Path(os.environ.get("CLIP_ART", "/usr/share/openclipart/png"))
 
-PHOTOGRAPHS = (
-    "astronaut brick camera cat clock coffee coins grass gravel horse moon page rocket"
-).split()
+PHOTOGRAPHS = [
+    "astronaut",
+    "brick",
+    "camera",
+    "cat",
+    "clock",
+    "coffee",
+    "coins",
+    "grass",
+    "gravel",
+    "horse",
+    "moon",
+    "page",
+    "rocket",
+]
 
 SIDE = 96
 
