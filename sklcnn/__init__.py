@@ -1,7 +1,8 @@
 """Convolutional networks as scikit-learn estimators."""
 
 from sklcnn._classifier import CNNClassifier
+from sklcnn.network import available_networks
 
 __version__ = "0.1.0"
 
-__all__ = ["CNNClassifier", "__version__"]
+__all__ = ["CNNClassifier", "__version__", "available_networks"]

@@ -2,6 +2,7 @@
 
 import os
 import types
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._label_arrays import as_labels
-from sklcnn._labels import check_labels, check_weights, encode_labels, find_classes
+from sklcnn._pretrained import weights_finder
 from sklcnn._rows import with_index
 from sklcnn._sklearn import (
     N_JOBS,
@@ -27,6 +28,11 @@ from sklcnn._sklearn import (
     check_partial_fit_first_call,
     end_task,
     fit_context,
+)
+from sklcnn._training_data import (
+    check_groups,
+    check_network_parameters,
+    check_training_data,
 )
 from sklcnn._transaction import transaction
 from sklcnn._validation import (
@@ -44,14 +50,13 @@ from sklcnn.network import (
     OPTIMIZERS,
     DivergenceError,
     FittedNetwork,
-    TrainingData,
     build_network,
     channel_statistics,
     check_callbacks,
-    check_function,
     check_numbers,
     check_outputs,
     check_same_network,
+    choose_statistics,
     log_softmax_in_place,
     make_net,
     number_likeliest,
@@ -60,11 +65,11 @@ from sklcnn.network import (
     plan_epoch,
     plan_training,
     release_memory,
+    resolve_parameters,
     resolve_precision,
     set_formats,
     softmax_in_place,
     use_best_weights,
-    with_steps_of,
 )
 
 
@@ -88,13 +93,40 @@ class CNNClassifier(
         Shape of flat images, `(height, width)` or `(height, width, n_channels)`.
         Without it, a square number of features is a square gray image and any other
         number is one row of pixels.
-    network : "convnet" or callable, default="convnet"
-        The network. A callable takes the number of channels and of classes and returns
-        a `torch.nn.Module` from standardized images of shape `(n, n_channels, height,
-        width)` to logits of shape `(n, n_classes)`; it is tried on two images of noise.
-        It must be importable for the classifier to be pickled. The parameters from
+    network : str or callable, default="convnet"
+        The network: "convnet" is the built-in one; a name is that of a network of
+        torchvision, such as "resnet18", or of timm, such as "timm/resnet18": see
+        :func:`sklcnn.available_networks`. A callable takes the number of channels and
+        of classes and returns a `torch.nn.Module` from standardized images of shape
+        `(n, n_channels, height, width)` to logits of shape `(n, n_classes)`; it is
+        tried on two images of noise. It must be importable for the classifier to be pickled. The parameters from
         `conv_channels` to `batch_norm` describe the built-in network only; a warning
         names those that are set beside another one.
+    weights : str, path-like, FrozenEstimator or None, default=None
+        Weights to begin with, in all layers but the last. "DEFAULT", or another name
+        that `available_networks` lists, takes those of torchvision or timm, which are
+        downloaded once to their usual cache. A path is that of a file of weights
+        (`.safetensors`, `.pt` or `.pth`, read without running code) or of a classifier
+        that `dump` saved (`.skops`). `FrozenEstimator(fitted)` of
+        :mod:`sklearn.frozen` takes those of a fitted classifier. None draws weights.
+    freeze : bool, default=False
+        Whether to train the last layer alone. Without random steps, `mixup` and
+        `cutmix`, images go through the other layers once, and the last layer is solved:
+        see Notes.
+    n_frozen_epochs : int, default=0
+        Number of epochs with a frozen body before all layers are trained, beside the
+        first one: see Notes.
+    backbone_learning_rate_factor : float or "auto", default="auto"
+        Factor of the learning rate of all layers but the last; "auto" is 1.
+    image_size : int, pair of ints, "network" or None, default=None
+        Height and width in pixels that images are resized to within the network, on
+        its device; "network" is the size that the weights of a named network were
+        trained on. Nothing is cut off. None leaves images as they are.
+    standardize : {"auto", "weights", "images"}, default="auto"
+        Mean and standard deviation of each channel by which pixels are standardized:
+        those that `weights` were trained with, or those of the training images. "auto"
+        is the former where there are weights and pixels fill at least a quarter of the
+        range of 0 to 1.
     conv_channels : sequence of int, default=(32, 64, 128)
         Number of channels of each block of convolution, pooling, batch normalization
         and ReLU.
@@ -122,11 +154,13 @@ class CNNClassifier(
     cutmix : float, default=0.0
         The same for the size of the rectangle that is taken from another training
         image; 0 is off, 1 is usual [3]_. With `mixup`, each batch draws one of them.
-    optimizer : {"sgd", "adamw"}, default="sgd"
-        Stochastic gradient descent with momentum, or AdamW (for which a `learning_rate`
-        near 0.001 is usual).
-    learning_rate : float, default=0.05
-        Learning rate; the largest one where `lr_schedule` changes it.
+    optimizer : {"auto", "sgd", "adamw"}, default="auto"
+        Stochastic gradient descent with momentum, or AdamW. "auto" is AdamW with
+        `weights`, else "sgd".
+    learning_rate : float or "auto", default="auto"
+        Learning rate; the largest one where `lr_schedule` changes it. "auto" is 0.05
+        for "sgd" and 0.001 for "adamw"; with `weights`, 0.002 and 0.0001, which rises
+        with the root of the number of images from 300 on, up to three times.
     momentum : float, default=0.9
         Momentum of "sgd", in [0, 1).
     nesterov : bool, default=True
@@ -143,7 +177,8 @@ class CNNClassifier(
         `n_samples / 50`, between 16 and 128.
     max_epochs : int or "auto", default="auto"
         Number of passes over the training images. "auto" is 10 epochs; for
-        few images it is as many as make 1,000 steps, at most 100.
+        few images it is as many as make 1,000 steps, at most 100. With `weights` it is
+        6, of which the first one solves the last layer.
     early_stopping : bool, default=False
         Whether to set images aside for validation, stop when their loss no longer
         falls, and keep the weights of the epoch where it was smallest. With a schedule
@@ -204,6 +239,8 @@ class CNNClassifier(
         with validation `valid_loss` and `valid_accuracy`, and what `callbacks` record.
     n_iter_ : int
         Number of epochs trained.
+    resolved_params_ : dict
+        What the parameters that are "auto" came to.
     best_epoch_ : int
         Position in `history_`, from 0, of the epoch whose weights were kept.
     n_features_in_ : int
@@ -221,6 +258,17 @@ class CNNClassifier(
     Pickles hold the weights as numpy arrays, in float32 but for `precision="float64"`,
     and not the state of the optimizer: after loading, `partial_fit` starts with fresh
     momentum.
+
+    With `weights`, or where layers are frozen, the first epoch solves the last layer:
+    images go through the other layers once, in evaluation mode and without random
+    steps, and the last layer minimizes the cross-entropy of these features with an L2
+    penalty, as :class:`~sklearn.linear_model.LogisticRegression` does. With
+    ``weight_decay="auto"`` the penalty is that of the least cross-entropy in 5 folds of
+    (at most 2,000) training images. With ``freeze=True`` and nothing random, that is
+    all of the training. Else all layers train from there, batch normalization in
+    evaluation mode, or the last layer alone on random draws. Networks whose outputs are
+    no linear function of one layer's inputs train the last layers for a quarter of the
+    epochs instead. Features beyond 2 GB lie in a temporary file.
 
     Where `fit` or `partial_fit` fails or is interrupted, by Ctrl-C say, what was
     finished stays: the network of the last epoch that ended, with `n_iter_` and
@@ -285,7 +333,21 @@ class CNNClassifier(
     __metadata_request__fit = {"groups": True}  # as a splitter of groups is given, too
     _parameter_constraints: dict = {
         "image_shape": ["array-like", None],
-        "network": [StrOptions({"convnet"}), callable],
+        "network": [str, callable],
+        "weights": [str, os.PathLike, BaseEstimator, None],
+        "freeze": ["boolean"],
+        "n_frozen_epochs": [Interval(Integral, 0, None, closed="left")],
+        "backbone_learning_rate_factor": [
+            Interval(Real, 0, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "image_size": [
+            Interval(Integral, 1, None, closed="left"),
+            "array-like",
+            StrOptions({"network"}),
+            None,
+        ],
+        "standardize": [StrOptions({"auto", "weights", "images"})],
         "conv_channels": ["array-like"],
         "kernel_size": [Interval(Integral, 1, None, closed="left")],
         "pool_size": [Interval(Integral, 1, None, closed="left")],
@@ -296,8 +358,11 @@ class CNNClassifier(
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "mixup": [Interval(Real, 0, None, closed="left")],
         "cutmix": [Interval(Real, 0, None, closed="left")],
-        "optimizer": [StrOptions(set(OPTIMIZERS))],
-        "learning_rate": [Interval(Real, 0, 1e30, closed="right")],
+        "optimizer": [StrOptions({"auto", *OPTIMIZERS})],
+        "learning_rate": [
+            Interval(Real, 0, 1e30, closed="right"),
+            StrOptions({"auto"}),
+        ],
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "nesterov": ["boolean"],
         "weight_decay": [Interval(Real, 0, 1e30, closed="both"), StrOptions({"auto"})],
@@ -330,6 +395,12 @@ class CNNClassifier(
         *,
         image_shape=None,
         network="convnet",
+        weights=None,
+        freeze=False,
+        n_frozen_epochs=0,
+        backbone_learning_rate_factor="auto",
+        image_size=None,
+        standardize="auto",
         conv_channels=(32, 64, 128),
         kernel_size=3,
         pool_size=2,
@@ -340,8 +411,8 @@ class CNNClassifier(
         label_smoothing=0.0,
         mixup=0.0,
         cutmix=0.0,
-        optimizer="sgd",
-        learning_rate=0.05,
+        optimizer="auto",
+        learning_rate="auto",
         momentum=0.9,
         nesterov=True,
         weight_decay="auto",
@@ -364,6 +435,12 @@ class CNNClassifier(
     ):
         self.image_shape = image_shape
         self.network = network
+        self.weights = weights
+        self.freeze = freeze
+        self.n_frozen_epochs = n_frozen_epochs
+        self.backbone_learning_rate_factor = backbone_learning_rate_factor
+        self.image_size = image_size
+        self.standardize = standardize
         self.conv_channels = conv_channels
         self.kernel_size = kernel_size
         self.pool_size = pool_size
@@ -450,12 +527,11 @@ class CNNClassifier(
                 classes=self.classes_ if continues else None,
                 reset=not continues,
             )
+            data.groups = check_groups(groups, data)
             if X_val is not None or y_val is not None:
                 data = add_validation(data, classes, image_shape, X_val, y_val, self)
             elif self.early_stopping:
-                data = set_rows_aside(
-                    data, classes, self.validation_fraction, seed, groups
-                )
+                data = set_rows_aside(data, classes, self.validation_fraction, seed)
             if continues:
                 net, checkpoints = self._continue(data), None
             else:
@@ -511,49 +587,12 @@ class CNNClassifier(
         return self
 
     def _check_data(self, X, y, sample_weight, *, classes, reset, is_part=False):
-        """Check images, labels and weights.
-
-        Parameters
-        ----------
-        X, y, sample_weight : array-like
-            Images, labels and weights.
-        classes : ndarray of shape (n_classes,) or None
-            Class labels, where they are known.
-        reset : bool
-            Whether these are the first images.
-        is_part : bool, default=False
-            Whether `y` may lack classes.
-
-        Returns
-        -------
-        data : TrainingData
-            What to train on.
-        classes : ndarray of shape (n_classes,)
-            Class labels.
-        image_shape : tuple of three ints
-            Height, width and number of channels.
-        """
-        name = type(self).__name__
-        check_function(self.network, name=name)
-        check_callbacks(self.callbacks, name=name)
-        for parameter in ("conv_channels", "hidden_units"):
-            check_sizes(getattr(self, parameter), None, parameter, name=name)
+        """Check images, labels and weights, as `check_training_data` does."""
+        check_network_parameters(self)
         images, image_shape = self._check_images(X, reset=reset)
-        labels = check_labels(images, y, name=name)
-        sample_weight, weights = check_weights(
-            sample_weight,
-            labels,
-            class_weight=self.class_weight,
-            classes=classes if is_part else None,
-            unreadable=getattr(images, "bad_rows", ()),
-            name=name,
+        data, classes = check_training_data(
+            X, images, y, sample_weight, classes, self, is_part=is_part
         )
-        if classes is None:
-            classes = find_classes(labels, sample_weight)
-        targets = encode_labels(labels, classes, sample_weight)
-        weights = weights / weights.max()
-        images = with_steps_of(X, images)
-        data = TrainingData(images, targets, weights, np.flatnonzero(weights))
         return data, classes, image_shape
 
     def _check_images(self, X, *, reset):
@@ -574,8 +613,20 @@ class CNNClassifier(
     def _begin(self, data, classes, image_shape, seed, *, keep=True):
         """Build a network, and the net that trains it, and look up checkpoints."""
         name, parameters = type(self).__name__, self.get_params(deep=False)
+        if self.freeze and self.weights is None:
+            warnings.warn(
+                f"{name} got freeze=True and weights=None: only the last layer is "
+                "trained, on what layers with random weights make of the images. Set "
+                "weights='DEFAULT', say, or freeze=False.",
+                UserWarning,
+            )
         network = build_network(
-            parameters, image_shape, len(classes), seed=seed, name=name
+            parameters,
+            image_shape,
+            len(classes),
+            seed=seed,
+            name=name,
+            find=weights_finder(self.weights, name=name),
         )
         checkpoints, statistics = None, None
         if keep:
@@ -585,9 +636,13 @@ class CNNClassifier(
         if not statistics:
             images = plain(data.images)
             statistics = channel_statistics(images, data.weights, image_shape)
-        _, mean, std = map(np.array, statistics)
+        used = choose_statistics(
+            statistics, network.input_statistics, self.standardize, name=name
+        )
+        _, mean, std = map(np.array, used)
         warn_if_lost_in_float32(mean, std, self.precision, name=name)
-        network.set_statistics(*statistics)
+        network.set_statistics(*used)
+        network.standardized_by = "images" if used is statistics else "weights"
         network.pixel_dtype = str(plain(data.images).dtype)
         if checkpoints is not None:
             checkpoints.statistics = [np.asarray(part).tolist() for part in statistics]
@@ -630,8 +685,10 @@ class CNNClassifier(
         net, options = training.net, {}
         fitted = {"_network": net.network, "_net": net, "classes_": classes}
         fitted["_seed"] = net.seed
+        parameters = self.get_params(deep=False)
         if checkpoints is not None and checkpoints.is_finished:
             use_best_weights(training)
+            fitted["resolved_params_"] = resolve_parameters(training, parameters)
             vars(self).update(fitted)
             return
         if told is not None:
@@ -650,6 +707,7 @@ class CNNClassifier(
             raise
         finally:
             if training.n_done:
+                fitted["resolved_params_"] = resolve_parameters(training, parameters)
                 vars(self).update(fitted)
         if told is not None:
             end_task(root, self, fitted, **told)

@@ -3,38 +3,32 @@
 from dataclasses import replace
 
 import numpy as np
-from sklearn.utils import check_consistent_length, column_or_1d
 
 from sklcnn._labels import check_labels, encode_labels
 from sklcnn._validation import check_image_shape, check_images
 from sklcnn.network import TrainingData, plain, split_rows
 
 
-def set_rows_aside(data, classes, fraction, seed, groups=None):
+def set_rows_aside(data, classes, fraction, seed):
     """Set rows of training data aside, the same share of every class.
 
     Parameters
     ----------
     data : TrainingData
-        What to train on.
+        What to train on. Its groups are not cut in two.
     classes : ndarray of shape (n_classes,)
         Class labels.
     fraction : float
         Share of the rows, in (0, 1).
     seed : int
         Seed of the random choice.
-    groups : array-like of shape (n_samples,), default=None
-        Groups that are not cut in two.
 
     Returns
     -------
     data : TrainingData
         The rest, with the rows set aside to validate on.
     """
-    if groups is not None:
-        groups = column_or_1d(groups)
-        check_consistent_length(data.targets, groups)
-        groups = groups[data.rows]
+    groups = None if data.groups is None else data.groups[data.rows]
     labels = classes[data.targets[data.rows]]
     rows, valid_rows = split_rows(data.rows, labels, fraction, seed, groups)
     return replace(data, rows=rows, valid=replace(data, rows=valid_rows))

@@ -26,8 +26,10 @@ LEFT_OUT = {
     "pool_size",
     "precision",
     "random_state",
+    "standardize",
     "verbose",
     "warm_start",
+    "weights",
 }
 """Parameters left out of the address: they do not affect the result, or a resolved
 value stands for them. The network is described as it was built."""
@@ -85,8 +87,12 @@ def find_checkpoints(parameters, data, network, *, classes, seed):
         "device": describe_device(network.device),
         "n_threads": count_threads(parameters["n_jobs"]),
         "formats": (network.dtype, network.bfloat16),
+        "resized": (network.spec.image_size, network.spec.interpolation),
+        "standardized": (parameters["standardize"], network.input_statistics),
+        "groups": data.groups,
     }
     shape, valid = network.spec.image_shape, data.valid
+    facts = {key: value for key, value in facts.items() if value is not None}
     try:
         if valid is not None:
             facts["valid"] = [valid.rows, valid.targets, valid.weights]

@@ -30,7 +30,8 @@ def try_out(network, n_rows):
     Parameters
     ----------
     network : FittedNetwork
-        The network. The built-in one is not run in training mode, as its code is known.
+        The network. Only that of a function is run in training mode, as the code of
+        others is known.
     n_rows : int
         Number of training images, of which there are fewer in the trial.
 
@@ -41,8 +42,8 @@ def try_out(network, n_rows):
         gives something else each time, the values of evaluation alone.
     """
     spec, body = network.spec, network.module.body
-    outputs = check_network(body, spec.image_shape, spec.n_outputs)[0].ravel()
-    if spec.kind == "convnet":
+    outputs = check_network(body, spec.body_shape, spec.n_outputs)[0].ravel()
+    if spec.kind != "callable":
         return outputs
     try:
         runs = [_run_in_training(network, n_rows) for _ in range(2)]
@@ -55,7 +56,7 @@ def try_out(network, n_rows):
 
 def _run_in_training(network, n_rows):
     """Give one number an image, a random projection of its outputs."""
-    body, shape = copy.deepcopy(network.module.body).train(), network.spec.image_shape
+    body, shape = copy.deepcopy(network.module.body).train(), network.spec.body_shape
     n_images = max(8, int(SHARE_TRIED * n_rows), PIXELS_TRIED // math.prod(shape))
     noise = noise_like(body, shape, min(n_images, MAX_TRIED))
     directions = np.random.default_rng(0).standard_normal(network.spec.n_outputs)

@@ -6,6 +6,7 @@ from sklcnn.network._fitted import FittedNetwork
 from sklcnn.network._hardware import resolve_device, torch_threads
 from sklcnn.network._lock import one_at_a_time
 from sklcnn.network._memory import release_memory
+from sklcnn.network._named import available_networks
 from sklcnn.network._net import check_callbacks
 from sklcnn.network._optimization import LR_SCHEDULES, OPTIMIZERS
 from sklcnn.network._outputs import (
@@ -21,19 +22,23 @@ from sklcnn.network._plan import (
     make_net,
     plan_epoch,
     plan_training,
+    resolve_parameters,
     set_formats,
 )
 from sklcnn.network._rules import resolve_precision
 from sklcnn.network._split import split_rows
-from sklcnn.network._statistics import channel_statistics
+from sklcnn.network._statistics import channel_statistics, choose_statistics
 from sklcnn.network._training import DivergenceError, use_best_weights
+from sklcnn.network._weights import Pretrained, find_weights, is_file
 
 __all__ = [
     "LR_SCHEDULES",
     "OPTIMIZERS",
     "DivergenceError",
     "FittedNetwork",
+    "Pretrained",
     "TrainingData",
+    "available_networks",
     "build_network",
     "channel_statistics",
     "check_callbacks",
@@ -41,6 +46,9 @@ __all__ = [
     "check_numbers",
     "check_outputs",
     "check_same_network",
+    "choose_statistics",
+    "find_weights",
+    "is_file",
     "log_softmax_in_place",
     "make_net",
     "number_likeliest",
@@ -50,6 +58,7 @@ __all__ = [
     "plan_training",
     "release_memory",
     "resolve_device",
+    "resolve_parameters",
     "resolve_precision",
     "set_formats",
     "softmax_in_place",

@@ -38,6 +38,8 @@ class TrainingData:
         Rows to train on.
     valid : TrainingData or None
         What to validate on, of whose images random transforms are left out.
+    groups : ndarray of shape (n_samples,) or None
+        Groups of images.
     """
 
     images: object
@@ -45,6 +47,7 @@ class TrainingData:
     weights: np.ndarray
     rows: np.ndarray
     valid: object = None
+    groups: object = None
 
 
 class Batch(tuple):
@@ -129,6 +132,7 @@ class Batches:
         self.targets = torch.as_tensor(targets, device=device)
         self.weights = torch.as_tensor(weights, dtype=dtype, device=device)
         self.order = rows
+        self.groups = None
 
     def __len__(self):
         return -(-len(self.rows) // self.batch_size)

@@ -55,6 +55,12 @@ class FittedNetwork:
     ----------
     pixel_dtype : str or None
         Name of the dtype of the training images; None where it is not known.
+    is_pretrained : bool
+        Whether its weights began as those of another training.
+    input_statistics : tuple or None
+        Range, mean and standard deviation of the pixels that those weights expect.
+    standardized_by : {"images", "weights"}
+        Whose statistics pixels are standardized by.
     """
 
     def __init__(
@@ -76,6 +82,9 @@ class FittedNetwork:
         self.bfloat16 = tuple(bfloat16)
         self.device_asked_for = device_asked_for
         self.pixel_dtype = None
+        self.is_pretrained = False
+        self.input_statistics = None
+        self.standardized_by = "images"
         self.lock = ReadWriteLock()
 
     def move(self, device, *, dtype, bfloat16, device_asked_for="auto"):
@@ -141,7 +150,7 @@ class FittedNetwork:
     def n_features(self):
         """Number of features of an embedding, found by one run."""
         blank = np.zeros((1, *self.spec.image_shape), dtype=np.float32)
-        return self.embeddings(blank, pixel_range=None).shape[1]
+        return self.embeddings(blank, pixel_range=None, batch_size=1).shape[1]
 
     def logits(self, images, **options):
         """Compute the outputs of images, as `run` does."""
@@ -176,13 +185,15 @@ class FittedNetwork:
         **options : dict
             `n_jobs`, the number of CPU threads, as in `CNNClassifier`; `name`, that of
             the estimator in warnings; `pixel_range`, the range beyond which to warn,
-            None for never.
+            None for never; `batch_size`, the number of images in a batch; `allocate`,
+            which makes the array of outputs of a shape and a dtype.
 
         Returns
         -------
         outputs : ndarray of shape (n_samples, ...)
         """
         outputs, start = None, 0
+        allocate = options.pop("allocate", np.empty)
         n_jobs = options.pop("n_jobs", None)
         batches = self._batches(images, **options)
         with self.lock.reading(), self._evaluating():
@@ -191,7 +202,7 @@ class FittedNetwork:
                 batch = batch if finish is None else finish(batch)
                 if outputs is None:  # at once, so that no outputs are held twice
                     shape = (images.shape[0], *batch.shape[1:])
-                    outputs = np.empty(shape, dtype=dtype or batch.dtype)
+                    outputs = allocate(shape, dtype or batch.dtype)
                 outputs[start : start + n_rows] = batch
                 start += n_rows
         return outputs
@@ -228,7 +239,7 @@ class FittedNetwork:
         """Cut images into padded batches, and warn where their range is another one."""
         name = options.get("name", "The network")
         known_range = options.get("pixel_range", self.pixel_range)
-        size = self._prediction_batch_size()
+        size = options.get("batch_size") or self._prediction_batch_size()
         batches = padded_batches(
             images, size, image_shape=self.spec.image_shape, device=self.device
         )
@@ -264,15 +275,54 @@ class FittedNetwork:
         self.module.eval()
         return contextlib.nullcontext()
 
+    @contextlib.contextmanager
+    def freezing(self, frozen):
+        """Context in which part of the network is not trained.
+
+        Parameters
+        ----------
+        frozen : {"nothing", "normalization", "body"}
+            As in `ImageNetwork`. Of a frozen body no gradients are computed.
+        """
+        module, before = self.module, self.module.frozen
+        kept = []
+        if frozen == "body":
+            kept = [
+                parameter
+                for path, parameter in module.body.named_parameters()
+                if parameter.requires_grad and not module.is_in_head(path)
+            ]
+        module.frozen = frozen
+        for parameter in kept:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            module.frozen = before
+            for parameter in kept:
+                parameter.requires_grad_(True)
+
     def _prediction_batch_size(self):
         """Size that depends on the shape of an image alone: see `padded_batches`."""
         kind = torch.device(self.device).type
-        target = PIXELS_PREDICTED.get(kind, 2**22) / math.prod(self.spec.image_shape)
+        target = PIXELS_PREDICTED.get(kind, 2**22) / math.prod(self.spec.body_shape)
         largest = MAX_PREDICTED.get(kind, 4096)
         return int(np.clip(2 ** round(math.log2(target)), 16, largest))
 
     def draw_weights(self, seed):
-        """Draw initial weights anew, and leave pixel statistics as they are."""
+        """Draw initial weights anew, and leave pixel statistics as they are.
+
+        Raises
+        ------
+        ValueError
+            If the network began with weights that can't be drawn.
+        """
+        if self.is_pretrained:
+            raise ValueError(
+                "The network began with weights of another training, and `fit` of its "
+                "skorch net would draw random ones. Fit the classifier, which takes "
+                "those weights again, or train on with `net_.partial_fit`."
+            )
         fresh = build_module(self.spec, seed, self.device)[1].body
         self.module.body.load_state_dict(fresh.state_dict())
 
@@ -303,6 +353,8 @@ class FittedNetwork:
             "device": self.device_asked_for,
             "weights": weights,
         }
+        if self.is_pretrained:
+            state |= {"is_pretrained": True, "standardized_by": self.standardized_by}
         return state | {"digest": _digest(state, sealed)}
 
     @classmethod
@@ -345,9 +397,7 @@ class FittedNetwork:
     def _from_state(cls, state, sealed, name):
         _check_format(state)
         spec, weights = NetworkSpec.from_dict(state["spec"]), state["weights"]
-        if spec.kind == "convnet":  # a file can't ask for more than its own weights
-            _check_weights(weights, spec.build_structure())
-        module = spec.build()
+        module = _build_for(spec, weights)
         if spec.kind == "callable":
             try_network(spec, module)  # where lazy layers learn their shapes
             _check_weights(weights, module)
@@ -364,6 +414,8 @@ class FittedNetwork:
         low, high = map(float, state["pixel_range"])
         network = cls(spec, module.eval(), (low, high), "cpu")
         network.pixel_dtype = state.get("pixel_dtype")
+        network.is_pretrained = bool(state.get("is_pretrained", False))
+        network.standardized_by = state.get("standardized_by", "images")
         device = _find_device(state["device"], name)
         return network.move(device, **formats, device_asked_for=state["device"])
 
@@ -398,6 +450,8 @@ def build_module(spec, seed, device):
         The network, on the CPU or where the function put it.
     """
     with seeded(seed, device):
+        if spec.is_named:
+            return spec.build_tried()
         module = spec.build()
         if spec.kind == "callable":
             spec = try_network(spec, module)
@@ -415,6 +469,24 @@ def evaluating(module):
     finally:
         for layer in in_training:
             layer.training = True
+
+
+def _build_for(spec, weights):
+    """Build a network for saved weights, which a file can't ask for more than.
+
+    Raises
+    ------
+    ValueError
+        If the weights are of other layers.
+    """
+    if spec.kind == "callable":
+        return spec.build()
+    try:
+        spec.check_size(weights)
+        _check_weights(weights, spec.build_structure())
+    except ValueError as error:
+        raise ValueError(f"{error}{spec.explain_version()}") from error
+    return spec.build()
 
 
 def _check_format(state):

@@ -42,22 +42,77 @@ class ImageNetwork(nn.Module):
     heads : sequence of str
         Paths within `body` of the layers that make the logits. What enters them is the
         embedding of an image.
+    image_size : tuple of two ints, default=None
+        Height and width that images are resized to before the body, without parts
+        being cut off; None leaves them as they are.
+    interpolation : {"bilinear", "bicubic"}, default="bilinear"
+        Interpolation of resized images, with antialiasing where a side shrinks.
+
+    Attributes
+    ----------
+    frozen : {"nothing", "normalization", "body"}
+        What stays in evaluation mode while the network trains: nothing, layers of batch
+        normalization, or all layers but the heads.
     """
 
-    def __init__(self, standardize, body, heads):
+    def __init__(
+        self, standardize, body, heads, image_size=None, interpolation="bilinear"
+    ):
         super().__init__()
         self.standardize = standardize
         self.body = body
         self.heads = tuple(heads)
+        self.image_size = image_size
+        self.interpolation = interpolation
+        self.frozen = "nothing"
 
     def forward(self, images):
         """Compute logits for images of shape (n, height, width, n_channels)."""
-        return self.body(self.standardize(images))
+        return self.body(self.resize(self.standardize(images)))
+
+    def resize(self, images):
+        """Resize images of shape (n, n_channels, height, width)."""
+        size = images.shape[2:]
+        if self.image_size is None or tuple(size) == self.image_size:
+            return images
+        shrinks = any(a > b for a, b in zip(size, self.image_size, strict=True))
+        return nn.functional.interpolate(
+            images, self.image_size, mode=self.interpolation, antialias=shrinks
+        )
+
+    def train(self, mode=True):
+        """Set the mode of all layers, but for those that are frozen."""
+        super().train(mode)
+        if mode and self.frozen != "nothing":
+            for layer in self.frozen_layers():
+                layer.training = False
+        return self
+
+    def frozen_layers(self):
+        """List the layers that stay in evaluation mode."""
+        if self.frozen == "nothing":
+            return []
+        if self.frozen == "normalization":
+            kind = nn.modules.batchnorm._BatchNorm
+            return [layer for layer in self.body.modules() if isinstance(layer, kind)]
+        return [
+            layer
+            for path, layer in self.body.named_modules()
+            if not self.is_in_head(path)
+        ]
+
+    def is_in_head(self, path):
+        """Whether a layer or a parameter of the body belongs to the heads."""
+        return any(
+            not head or path == head or path.startswith(f"{head}.")
+            for head in self.heads
+        )
 
     def embed(self, images):
         """Compute what enters the heads, of shape (n, n_features).
 
-        Of several heads that take different inputs, one input follows the other.
+        Of several heads that take different inputs, one input follows the other. Maps
+        that enter a convolution are averaged over their pixels.
 
         Raises
         ------
@@ -71,14 +126,19 @@ class ImageNetwork(nn.Module):
                 "such as torch.nn.Linear."
             )
         entered = []
-        _with_probes(self.body, self.heads, entered)(self.standardize(images))
-        inputs = list({id(tensor): tensor.flatten(1) for tensor in entered}.values())
+        standardized = self.resize(self.standardize(images))
+        _with_probes(self.body, self.heads, entered)(standardized)
+        inputs = list({id(tensor): _as_rows(tensor) for tensor in entered}.values())
         if not inputs:
             raise ValueError(
                 f"The network has no embeddings: its head {self.heads[0]!r} was not "
                 "called. Call layers as attributes of the module they are part of."
             )
         return inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=1)
+
+
+def _as_rows(tensor):
+    return tensor.mean((2, 3)) if tensor.ndim == 4 else tensor.flatten(1)
 
 
 class _Probe(nn.Module):

@@ -46,6 +46,10 @@ class Net(NeuralNetClassifier):
         Seed of weights, order, dropout and random transforms.
     mixup, cutmix : float, default=0.0
         As in `CNNClassifier`.
+    backbone_factor : float, default=1.0
+        Factor of the learning rate of all layers but the heads.
+    frozen : {"nothing", "normalization", "body"}, default="nothing"
+        What is not trained, as in `ImageNetwork`.
     compiled : bool, default=False
         Whether to train through `torch.compile`.
     n_jobs : int, default=None
@@ -76,6 +80,8 @@ class Net(NeuralNetClassifier):
         seed=0,
         mixup=0.0,
         cutmix=0.0,
+        backbone_factor=1.0,
+        frozen="nothing",
         compiled=False,
         n_jobs=None,
         criterion=nn.CrossEntropyLoss,
@@ -93,6 +99,8 @@ class Net(NeuralNetClassifier):
         self.seed = seed
         self.mixup = mixup
         self.cutmix = cutmix
+        self.backbone_factor = backbone_factor
+        self.frozen = frozen
         self.compiled = compiled
         self.n_jobs = n_jobs
 
@@ -139,7 +147,8 @@ class Net(NeuralNetClassifier):
     def initialize_optimizer(self, *args, **kwargs):
         """Make the optimizer, with the groups of `group_parameters`."""
         _, options = self.get_params_for_optimizer("optimizer", [])
-        groups = group_parameters(self.module_)
+        factors = dict.fromkeys(("body", "normalization"), self.backbone_factor)
+        groups = group_parameters(self.module_, factors)
         for group in groups:
             # also the initial one, from which schedulers of torch go on
             group["lr"] = group["initial_lr"] = options["lr"] * group["lr_factor"]
@@ -198,8 +207,11 @@ class Net(NeuralNetClassifier):
 
     def infer(self, x, **fit_params):
         """Compute outputs of images on the device."""
-        compiled = self._compiled is not None and self.module_.training
-        with self.network.number_format(training=self.module_.training):
+        training = self.module_.training
+        compiled = self._compiled is not None and training
+        # features of a frozen body are those of prediction
+        training = training and self.module_.frozen != "body"
+        with self.network.number_format(training=training):
             return self._compiled(x) if compiled else self.module_(x)
 
     def forward_iter(self, X, training=False, device="cpu"):
@@ -353,6 +365,8 @@ class Net(NeuralNetClassifier):
             cutmix=self.cutmix,
             **options,
         )
+        if data.groups is not None:
+            batches.groups = data.groups[data.rows]
         valid = data.valid
         if valid is None:
             return batches, None

@@ -26,13 +26,18 @@ def group_parameters(network, learning_rate_factors=None, decay_factors=None):
         For an optimizer of torch, each with `params`, `name`, `lr_factor` and
         `decay_factor`: "head" and "body" hold weights, "normalization" holds what has
         one value per channel or unit, that is biases and the scales and shifts of
-        normalization. Empty groups are left out.
+        normalization; where its rate is not that of the head, the biases of the head
+        are in "head". Empty groups are left out.
     """
-    heads = tuple(f"body.{path}." for path in network.heads)
+    rates = learning_rate_factors or {}
+    head_apart = rates.get("head", 1.0) != rates.get("normalization", 1.0)
     groups = {"body": [], "head": [], "normalization": []}
-    for name, parameter in network.named_parameters():
-        kind = "head" if heads and name.startswith(heads) else "body"
-        groups["normalization" if parameter.ndim <= 1 else kind].append(parameter)
+    for name, parameter in network.body.named_parameters():
+        is_head = network.is_in_head(name)
+        kind = "head" if is_head else "body"
+        if parameter.ndim <= 1 and not (is_head and head_apart):
+            kind = "normalization"
+        groups[kind].append(parameter)
     return [
         {
             "params": parameters,

@@ -1,11 +1,14 @@
 """Networks, nets and trainings, by the parameters of an estimator."""
 
+import math
 import warnings
 
 import numpy as np
 
+from sklcnn.images import AugmentedImages
 from sklcnn.network._fitted import FittedNetwork, build_module
 from sklcnn.network._hardware import resolve_device
+from sklcnn.network._head import has_linear_head
 from sklcnn.network._net import Net, are_printed
 from sklcnn.network._optimization import (
     OPTIMIZERS,
@@ -14,15 +17,19 @@ from sklcnn.network._optimization import (
 )
 from sklcnn.network._rules import (
     DECAY_OF_PARTIAL_FIT,
+    resolve_factor,
+    resolve_learning_rate,
     resolve_max_epochs,
+    resolve_optimizer,
     resolve_precision,
     resolve_weight_decay,
 )
 from sklcnn.network._spec import CONVNET_DEFAULTS, describe_network
 from sklcnn.network._training import Training
+from sklcnn.network._weights import adapt_statistics, load_weights
 
 
-def build_network(parameters, image_shape, n_outputs, *, seed, name):
+def build_network(parameters, image_shape, n_outputs, *, seed, name, find=None):
     """Build a network with initial weights, on its device and in its number formats.
 
     Parameters
@@ -37,6 +44,9 @@ def build_network(parameters, image_shape, n_outputs, *, seed, name):
         Seed of the weights.
     name : str
         Name of the estimator, for messages.
+    find : callable, default=None
+        Takes the description of the network and gives the weights to begin with, as
+        `Pretrained`; None where they are drawn.
 
     Returns
     -------
@@ -53,6 +63,14 @@ def build_network(parameters, image_shape, n_outputs, *, seed, name):
     device = resolve_device(parameters["device"], name=name)
     spec, module = build_module(spec, seed, device)
     network = FittedNetwork(spec, module, (0.0, 1.0), device)
+    if find is not None:
+        pretrained = find(spec)
+        load_weights(module, spec, pretrained, name=name)
+        network.is_pretrained = True
+        network.input_statistics = (
+            pretrained.pixel_range,
+            *adapt_statistics(pretrained, image_shape[2]),
+        )
     set_formats(network, parameters, name=name)
     return network
 
@@ -86,7 +104,14 @@ def check_same_network(network, parameters, *, name):
 
 def _describe(parameters, image_shape, n_outputs):
     convnet = {name: parameters[name] for name in CONVNET_DEFAULTS}
-    return describe_network(parameters["network"], image_shape, n_outputs, convnet)
+    return describe_network(
+        parameters["network"],
+        image_shape,
+        n_outputs,
+        convnet,
+        parameters["image_size"],
+        parameters["weights"],
+    )
 
 
 def make_net(network, parameters, *, seed, history=()):
@@ -107,11 +132,12 @@ def make_net(network, parameters, *, seed, history=()):
     -------
     net : Net
     """
-    optimizer, callbacks = {}, parameters["callbacks"]
-    if parameters["optimizer"] == "sgd":
+    options, callbacks = {}, parameters["callbacks"]
+    optimizer = resolve_optimizer(parameters["optimizer"], network.is_pretrained)
+    if optimizer == "sgd":
         momentum = parameters["momentum"]
-        optimizer["optimizer__momentum"] = momentum
-        optimizer["optimizer__nesterov"] = parameters["nesterov"] and momentum > 0
+        options["optimizer__momentum"] = momentum
+        options["optimizer__nesterov"] = parameters["nesterov"] and momentum > 0
     net = Net(
         network,
         seed=seed,
@@ -120,22 +146,27 @@ def make_net(network, parameters, *, seed, history=()):
         mixup=parameters["mixup"],
         cutmix=parameters["cutmix"],
         compiled=parameters["compile"],
-        lr=parameters["learning_rate"],
+        backbone_factor=resolve_factor(
+            parameters["backbone_learning_rate_factor"], network.is_pretrained
+        ),
+        frozen=_frozen(network, parameters),
+        lr=_learning_rate(network, parameters),
         batch_size=parameters["batch_size"],
-        optimizer=OPTIMIZERS[parameters["optimizer"]],
+        optimizer=OPTIMIZERS[optimizer],
         callbacks=None if callbacks is None else list(callbacks),
         n_jobs=parameters["n_jobs"],
         device=network.device,
         verbose=int(bool(parameters["verbose"]) or are_printed(callbacks)),
-        **optimizer,
+        **options,
     ).initialize(draw_weights=False)
     net.history.extend(map(dict, history))
     return net
 
 
-def take_parameters(net, parameters):
+def take_parameters(net, parameters, n_rows):
     """Give a net those parameters that each training reads anew."""
-    net.lr = parameters["learning_rate"]
+    net.lr = _learning_rate(net.network, parameters, n_rows)
+    net.frozen = _frozen(net.network, parameters)
     for name in ("batch_size", "mixup", "cutmix", "n_jobs"):
         setattr(net, name, parameters[name])
 
@@ -156,19 +187,35 @@ def plan_training(net, data, parameters):
     -------
     training : Training
     """
-    take_parameters(net, parameters)
+    take_parameters(net, parameters, len(data.rows))
     batches, valid = net.make_batches(data)
     net.batch_size = batches.batch_size
-    n_epochs = resolve_max_epochs(parameters["max_epochs"], len(batches))
-    schedule = "constant" if net.has_scheduler else parameters["lr_schedule"]
-    rates = plan_learning_rates(schedule, net.lr, n_epochs, len(batches))
+    is_pretrained = net.network.is_pretrained
+    n_epochs = resolve_max_epochs(
+        parameters["max_epochs"], len(batches), is_pretrained or parameters["freeze"]
+    )
+    begins = not len(net.history) and (is_pretrained or parameters["freeze"])
+    solves_head = begins and has_linear_head(net.network)
+    if solves_head and parameters["freeze"] and not _is_random(data, parameters):
+        n_epochs = 1  # features that stay the same need no second pass
+    n_frozen = _count_frozen(parameters, n_epochs, begins, solves_head)
+    rates = _plan_rates(net, parameters, n_epochs, n_frozen, solves_head, len(batches))
     decay = resolve_weight_decay(parameters["weight_decay"], rates)
     stopping = None
     if parameters["early_stopping"]:
         stopping = EarlyStopping(parameters["n_iter_no_change"], parameters["tol"])
     net.max_epochs = n_epochs
     net.plan = {name: parameters[name] for name in PLANNED} | {"max_epochs": n_epochs}
-    return Training(net, batches, valid, rates, decay, stopping)
+    return Training(
+        net,
+        batches,
+        valid,
+        rates,
+        decay,
+        stopping,
+        head_decay=parameters["weight_decay"] if solves_head else None,
+        n_frozen_epochs=n_frozen,
+    )
 
 
 PLANNED = (
@@ -184,7 +231,7 @@ PLANNED = (
 
 def plan_epoch(net, data, parameters):
     """Plan one epoch at a constant learning rate, as `plan_training` does."""
-    take_parameters(net, parameters)
+    take_parameters(net, parameters, len(data.rows))
     batches, _ = net.make_batches(data)
     net.batch_size = batches.batch_size
     decay = parameters["weight_decay"]
@@ -192,3 +239,79 @@ def plan_epoch(net, data, parameters):
     rates = np.full((1, len(batches)), net.lr)
     net.plan = {name: parameters[name] for name in ("learning_rate", "weight_decay")}
     return Training(net, batches, None, rates, decay)
+
+
+def _learning_rate(network, parameters, n_rows=0):
+    optimizer = resolve_optimizer(parameters["optimizer"], network.is_pretrained)
+    return resolve_learning_rate(
+        parameters["learning_rate"], optimizer, network.is_pretrained, n_rows
+    )
+
+
+def _frozen(network, parameters):
+    """Find what is not trained, once epochs with a frozen body are over."""
+    if parameters["freeze"]:
+        return "body"
+    return "normalization" if network.is_pretrained else "nothing"
+
+
+def _is_random(data, parameters):
+    """Whether the images of an epoch are not those of the next."""
+    mixes = parameters["mixup"] or parameters["cutmix"]
+    return bool(mixes) or isinstance(data.images, AugmentedImages)
+
+
+def _count_frozen(parameters, n_epochs, begins, solves_head):
+    """Count the epochs with a frozen body, with the one that solves the head."""
+    if parameters["freeze"]:
+        return n_epochs
+    n_frozen = parameters["n_frozen_epochs"] + solves_head
+    if begins and not solves_head:  # a head that can't be solved is trained first
+        n_frozen = max(n_frozen, math.ceil(n_epochs / 4))
+    return min(n_frozen, n_epochs) if begins else 0
+
+
+def _plan_rates(net, parameters, n_epochs, n_frozen, solves_head, n_steps):
+    """Plan learning rates: one schedule with a frozen body, another without."""
+    schedule = "constant" if net.has_scheduler else parameters["lr_schedule"]
+    lengths = [n_frozen - solves_head, n_epochs - n_frozen]
+    parts = [
+        plan_learning_rates(schedule, net.lr, length, n_steps)
+        for length in lengths
+        if length
+    ]
+    if solves_head:  # an epoch of no steps
+        first = parts[0][:1] if parts else np.full((1, n_steps), net.lr)
+        parts.insert(0, first)
+    return np.concatenate(parts)
+
+
+def resolve_parameters(training, parameters):
+    """Give what parameters that are "auto" came to.
+
+    Parameters
+    ----------
+    training : Training
+        The training.
+    parameters : dict
+        Parameters of the estimator.
+
+    Returns
+    -------
+    resolved : dict
+    """
+    net, network = training.net, training.net.network
+    decay = training.weight_decay
+    if training.head_decay is not None and training.n_epochs == 1:
+        decay = net.history[training.first_epoch]["weight_decay"]
+    values = {
+        "optimizer": resolve_optimizer(parameters["optimizer"], network.is_pretrained),
+        "learning_rate": net.lr,
+        "weight_decay": decay,
+        "batch_size": net.batch_size,
+        "max_epochs": training.n_epochs,
+        "backbone_learning_rate_factor": net.backbone_factor,
+        "standardize": network.standardized_by,
+        "device": network.device,
+    }
+    return {key: value for key, value in values.items() if parameters[key] == "auto"}

@@ -17,6 +17,50 @@ MIN_EPOCHS, MAX_EPOCHS, TARGET_STEPS = 10, 100, 1000
 """Bounds on the number of epochs, and the target number of steps."""
 
 
+MAX_EPOCHS_PRETRAINED = 6
+"""Number of epochs of networks with weights; the first one solves the last layer."""
+
+LEARNING_RATES = {
+    ("sgd", False): 0.05,
+    ("adamw", False): 1e-3,
+    ("sgd", True): 2e-3,
+    ("adamw", True): 1e-4,
+}
+"""Learning rate by optimizer, and by whether the network began with weights."""
+
+
+def resolve_optimizer(optimizer, is_pretrained):
+    """Resolve "auto" to AdamW for networks that began with weights, else to SGD."""
+    if optimizer == "auto":
+        return "adamw" if is_pretrained else "sgd"
+    return optimizer
+
+
+FEW_ROWS, MOST = 300, 3.0
+"""Number of images from which rates of networks with weights rise, and how far."""
+
+
+def resolve_learning_rate(learning_rate, optimizer, is_pretrained, n_rows=0):
+    """Resolve "auto" to the rate that suits an optimizer, as `resolve_optimizer`.
+
+    With weights it rises with the root of the number of images, up to three times: few
+    images are soon learnt by heart.
+    """
+    if learning_rate != "auto":
+        return float(learning_rate)
+    rate = LEARNING_RATES[optimizer, is_pretrained]
+    if is_pretrained:
+        rate *= min(max(math.sqrt(n_rows / FEW_ROWS), 1.0), MOST)
+    return rate
+
+
+def resolve_factor(factor, is_pretrained):
+    """Resolve `backbone_learning_rate_factor`: 1 unless the network had weights."""
+    if factor == "auto":
+        return 1.0
+    return float(factor)
+
+
 def resolve_batch_size(batch_size, n_rows):
     """Resolve "auto" to a power of two near a fiftieth of the rows, 16 to 128."""
     if batch_size == "auto":
@@ -24,7 +68,7 @@ def resolve_batch_size(batch_size, n_rows):
     return batch_size
 
 
-def resolve_max_epochs(max_epochs, n_steps):
+def resolve_max_epochs(max_epochs, n_steps, is_pretrained=False):
     """Resolve "auto" to as many epochs as reach a target number of steps.
 
     Parameters
@@ -33,11 +77,15 @@ def resolve_max_epochs(max_epochs, n_steps):
         Parameter of the estimator.
     n_steps : int
         Number of steps per epoch.
+    is_pretrained : bool, default=False
+        Whether the network began with weights: few epochs do then.
 
     Returns
     -------
     n_epochs : int
     """
+    if max_epochs == "auto" and is_pretrained:
+        return MAX_EPOCHS_PRETRAINED
     if max_epochs == "auto":
         return min(max(math.ceil(TARGET_STEPS / n_steps), MIN_EPOCHS), MAX_EPOCHS)
     return int(max_epochs)

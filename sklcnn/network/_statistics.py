@@ -1,6 +1,7 @@
 """Range, mean and standard deviation of pixels."""
 
 import math
+import warnings
 
 import numpy as np
 
@@ -80,3 +81,45 @@ def channel_statistics(images, weights, image_shape):
     std = np.sqrt(np.maximum(variance, 0))
     std[std <= 1e-8 * np.maximum(np.abs(mean + shift), 1e-30)] = 1.0
     return (float(low), float(high)), mean + shift, std
+
+
+LEAST_RANGE = 0.25
+"""Share of the range of pixels that weights expect which other pixels fill."""
+
+
+def choose_statistics(measured, of_weights, standardize, *, name):
+    """Choose the mean and the standard deviation by which pixels are standardized.
+
+    Parameters
+    ----------
+    measured : tuple
+        Range, mean and standard deviation of the training pixels.
+    of_weights : tuple or None
+        The same of the pixels that the network's first weights expect.
+    standardize : {"auto", "weights", "images"}
+        Parameter of the estimator.
+    name : str
+        Name of the estimator, for messages.
+
+    Returns
+    -------
+    pixel_range, mean, std : tuple
+        What to use.
+    """
+    if of_weights is None or standardize == "images":
+        return measured
+    (low, high), (least, most) = measured[0], of_weights[0]
+    room = 0.25 * (most - least)  # other images of the same kind reach further
+    is_within = least - room <= low and high <= most + room
+    fits = is_within and high - least >= LEAST_RANGE * (most - least)
+    if standardize == "auto" and not fits:
+        warnings.warn(
+            f"{name}: the weights expect pixels from {least:g} to {most:g}, and those "
+            f"in training range from {low:g} to {high:g}. They are standardized by "
+            "their own mean and standard deviation instead, as with "
+            "standardize='images'. Scale X to that range (uint8 counts as 0 to 1) for "
+            "what the weights were trained on.",
+            UserWarning,
+        )
+        return measured
+    return (measured[0], *of_weights[1:])

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from sklcnn.network._batches import Batches, RowsDataset, TrainingBatches
 from sklcnn.network._hardware import seeded, torch_threads
+from sklcnn.network._head import train_head
 from sklcnn.network._interrupts import is_raised_on_purpose
 from sklcnn.network._memory import explained_memory_error
 from sklcnn.network._modules import DRAWS_NOTHING
@@ -50,6 +51,11 @@ class Training:
         What the validation loss decides.
     is_stopped : bool
         Whether nothing is left to train, before the last epoch or at it.
+    head_decay : float, "auto" or None
+        Weight decay with which the first epoch solves the last layer, as `train_head`
+        does; None where it is trained as the others.
+    n_frozen_epochs : int
+        Number of epochs in which the body is frozen.
     """
 
     net: object
@@ -59,6 +65,8 @@ class Training:
     weight_decay: float
     stopping: EarlyStopping | None = None
     is_stopped: bool = False
+    head_decay: object = None
+    n_frozen_epochs: int = 0
 
     def __post_init__(self):
         self.first_epoch = len(self.net.history)
@@ -159,6 +167,8 @@ def run_epoch(training, undo):
     net, batches, valid = training.net, training.batches, training.valid
     start, epoch = time.perf_counter(), len(net.history)
     learning_rates = training.learning_rates[training.n_done].tolist()
+    frozen = "body" if training.n_done < training.n_frozen_epochs else net.frozen
+    solves_head = training.head_decay is not None and training.n_done == 0
     datasets = {
         "dataset_train": RowsDataset(batches),
         "dataset_valid": None if valid is None else RowsDataset(valid),
@@ -166,8 +176,11 @@ def run_epoch(training, undo):
     batches.draw(net.seed, epoch)
     with seeded_where_drawn(net, epoch):
         net.notify("on_epoch_begin", **datasets)
-        with net.network.lock.writing(undo):
-            train_batches(net, batches, learning_rates)
+        with net.network.lock.writing(undo), net.network.freezing(frozen):
+            if solves_head:
+                solve_head(net, batches, training.head_decay)
+            else:
+                train_batches(net, batches, learning_rates)
             if valid is not None:
                 validate(net, valid)
             net.module_.eval()
@@ -216,6 +229,14 @@ def train_batches(net, batches, learning_rates):
         total += step["loss"] * len(batch[1])
     record_loss(net, "train_loss", total.item() / len(batches.rows))
     net.history.record("learning_rate", float(net.optimizer_.param_groups[0]["lr"]))
+
+
+def solve_head(net, batches, penalty):
+    """Solve the last layer on frozen features, and record the mean loss."""
+    loss, penalty = train_head(net, batches, penalty)
+    record_loss(net, "train_loss", loss)
+    net.history.record("learning_rate", 0.0)
+    net.history.record("weight_decay", penalty)
 
 
 @torch.no_grad()

@@ -14,7 +14,6 @@ from sklearn import metrics, model_selection
 from sklearn.base import TransformerMixin
 
 from sklcnn import augmentation, preprocessing
-from sklcnn._classifier import CNNClassifier
 from sklcnn.persistence._content import contents, read_schema
 
 SKLEARN_TYPES = (
@@ -39,6 +38,9 @@ SKLEARN_TYPES = (
 
 Estimators are trusted by skops itself.
 """
+
+OWN_TYPES = ("sklcnn._classifier.CNNClassifier", "sklcnn._features.CNNFeatures")
+"""Estimators of this package, which stand above this module."""
 
 METRIC_ENDINGS = ("_error", "_loss", "_score")
 
@@ -157,7 +159,7 @@ def _types():
         for thing in vars(model_selection).values()
         if inspect.isclass(thing) and hasattr(thing, "get_n_splits")
     ]
-    return frozenset([*SKLEARN_TYPES, *map(_path, [CNNClassifier, *steps, *splitters])])
+    return frozenset([*SKLEARN_TYPES, *OWN_TYPES, *map(_path, [*steps, *splitters])])
 
 
 @functools.cache

@@ -1,0 +1,80 @@
+"""
+Do letters of some fonts help with others?
+==========================================
+
+A network that learnt letters in many fonts begins the next task with what it knows: the
+same letters in a font of which there are five images each. With weights of ImageNet it
+would be ``CNNClassifier(network="resnet18", weights="DEFAULT")``.
+"""
+
+# %%
+# Letters are drawn in the fonts that matplotlib brings along, moved and turned a little.
+from pathlib import Path
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from sklearn.frozen import FrozenEstimator
+
+from sklcnn import CNNClassifier
+
+LETTERS = "ABEGHKMNRSTX"
+
+
+def draw(font, n_each, seed):
+    rng, X = np.random.default_rng(seed), []
+    for letter in LETTERS * n_each:
+        picture = Image.new("L", (32, 32))
+        size, angle = rng.integers(17, 27), rng.uniform(-12, 12)
+        place = tuple(rng.uniform(12, 20, 2))
+        typeface = ImageFont.truetype(font, size)
+        ImageDraw.Draw(picture).text(place, letter, 255, typeface, anchor="mm")
+        X.append(np.asarray(picture.rotate(angle)))
+    return np.stack(X), np.array(list(LETTERS * n_each))
+
+
+# %%
+# The source: many fonts. The target: one that is not among them.
+folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+sources = sorted(folder.glob("DejaVuSans*.ttf")) + sorted(
+    folder.glob("DejaVuSerif*.ttf")
+)
+sources = [font for font in sources if "Display" not in font.name]
+drawn = [draw(font, 5, seed) for seed, font in enumerate(sources)]
+X_source, y_source = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
+source = CNNClassifier(random_state=0, max_epochs=8).fit(X_source, y_source)
+
+# %%
+# Three ways to learn the target from a few images of each letter.
+target = folder / "cmtt10.ttf"
+X_test, y_test = draw(target, 20, seed=100)
+weights = FrozenEstimator(source)
+models = {
+    "from nothing": CNNClassifier(random_state=0),
+    "frozen": CNNClassifier(weights=weights, freeze=True),
+    "all layers": CNNClassifier(weights=weights, random_state=0),
+}
+numbers = [2, 4, 8]
+scores = {name: [] for name in models}
+for n_each in numbers:
+    X, y = draw(target, n_each, seed=n_each)
+    for name, model in models.items():
+        scores[name].append(model.fit(X, y).score(X_test, y_test))
+
+# %%
+# The fewer images there are, the more the other fonts help.
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), width_ratios=(2, 3))
+examples = [X_source[:12], X_test[:12]]
+grid = np.concatenate([np.concatenate(list(rows[:4]), axis=1) for rows in examples])
+left.imshow(grid, cmap="gray")
+left.set(title="a source font, the target", xticks=[], yticks=[])
+for name, values in scores.items():
+    right.plot(numbers, values, marker="o", label=name)
+right.set(
+    xlabel="images of each letter", ylabel="accuracy", title="A font not seen before"
+)
+right.set_xticks(numbers)
+right.legend()
+figure.tight_layout()
+plt.show()

@@ -1,0 +1,79 @@
+"""Weights of a named network, a file or another fitted estimator, for an estimator."""
+
+import os
+
+from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+from sklcnn.network import FittedNetwork, Pretrained, find_weights, is_file
+from sklcnn.persistence import load
+
+
+def weights_finder(weights, *, name):
+    """Make the function that finds the weights which a network is to begin with.
+
+    Parameters
+    ----------
+    weights : str, path-like, FrozenEstimator or None
+        Parameter of the estimator.
+    name : str
+        Name of the estimator, for messages.
+
+    Returns
+    -------
+    find : callable or None
+        Takes the description of a network and gives `Pretrained`; None where weights
+        are drawn.
+
+    Raises
+    ------
+    ValueError
+        If the weights are those of an estimator that is not frozen or not fitted.
+    """
+    if weights is None:
+        return None
+    if isinstance(weights, FrozenEstimator):
+        source = _network_of(weights.estimator, name)
+        return lambda spec: _weights_of(source, "those of the frozen estimator")
+    if isinstance(weights, BaseEstimator):
+        raise ValueError(
+            f"{name} got weights={type(weights).__name__}(...), which cross-validation "
+            "and searches would clone, and so unfit. Wrap it: "
+            "weights=sklearn.frozen.FrozenEstimator(fitted)."
+        )
+    if is_file(weights) and os.fspath(weights).lower().endswith(".skops"):
+        source = _network_of(load(weights), name)
+        shown = f"those of the file {os.fspath(weights)!r}"
+        return lambda spec: _weights_of(source, shown)
+    return lambda spec: find_weights(weights, spec, name=name)
+
+
+def _network_of(estimator, name):
+    """Find the fitted network of an estimator, or of the last step of a pipeline."""
+    shown = type(estimator).__name__
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    if isinstance(estimator, Pipeline):
+        estimator = estimator.steps[-1][1]
+    network = vars(estimator).get("_network")
+    if not isinstance(network, FittedNetwork):
+        raise ValueError(
+            f"{name} takes weights of a fitted CNNClassifier, of a pipeline that ends "
+            f"in one, or of a search of these. Got {shown}, which is none, or not "
+            "fitted."
+        )
+    return network
+
+
+def _weights_of(source, shown):
+    """Give the weights of a fitted network, and the statistics of its pixels."""
+    module = source.module
+    with source.lock.reading():  # a training may go on
+        state = {
+            key: tensor.detach().cpu().clone()
+            for key, tensor in module.body.state_dict().items()
+        }
+        mean = tuple(module.standardize.mean.tolist())
+        std = tuple(module.standardize.std.tolist())
+        pixel_range = tuple(source.pixel_range)
+    return Pretrained(state, tuple(module.heads), mean, std, shown, pixel_range)
