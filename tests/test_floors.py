@@ -92,6 +92,8 @@ FLOORS = [
     "persistence",
     "_pretrained",
     "_classifier",
+    "_feature_cache",
+    "_features",
     "parallel._dask",
     "parallel._agreement",
     "parallel._sharing",
