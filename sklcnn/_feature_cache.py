@@ -146,7 +146,7 @@ class FeatureCache:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with _writing, open(self._own_file(), "ab") as file:
-                _append(file, records.tobytes())
+                _append(file, records)
         except OSError as error:
             message = f"cache_dir={str(self.root)!r} can't be written to: {error}."
             if error.errno not in FULL:
@@ -168,7 +168,7 @@ class FeatureCache:
                     for entry in entries
                     if entry.name.endswith(ENDING)
                 ]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def _read_file(self, path, positions, rows, keys, features):
@@ -223,8 +223,9 @@ def embed_missing(compute, images, keys, cache, features, block_size):
     for row in rows.tolist():
         first.setdefault(keys[row], row)
     waiting = np.array(list(first.values()), dtype=np.intp)
+    rng = np.random.default_rng()
     if len(waiting) > block_size:
-        waiting = np.roll(waiting, np.random.default_rng().integers(len(waiting)))
+        waiting = np.roll(waiting, rng.integers(len(waiting)))
     while len(waiting):
         block, waiting = waiting[:block_size], waiting[block_size:]
         start = 0
@@ -238,6 +239,7 @@ def embed_missing(compute, images, keys, cache, features, block_size):
             is_found = cache.read([keys[row] for row in waiting], found)
             features[waiting[is_found]] = found[is_found]
             waiting = waiting[~is_found]
+            waiting = np.roll(waiting, rng.integers(max(1, len(waiting))))
     for row in rows.tolist():
         features[row] = features[first[keys[row]]]
 
@@ -364,11 +366,14 @@ def _checksums(records):
     return [zlib.crc32(row) for row in data[:, :n_bytes]]
 
 
-def _append(file, data):
-    """Append all of some bytes to a file, or nothing."""
-    start = file.seek(0, os.SEEK_END)
+def _append(file, records):
+    """Append all of some entries to a file, or nothing, after the last whole entry."""
+    end = file.seek(0, os.SEEK_END)
+    start = end - end % records.itemsize
+    if start < end:
+        file.truncate(start)
     try:
-        file.write(data)
+        file.write(records.tobytes())
         file.flush()
     except OSError:
         with contextlib.suppress(OSError):

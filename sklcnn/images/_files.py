@@ -284,6 +284,8 @@ def check_paths(paths, *, name):
             f"{name} expects a list of paths, got one: {str(os.fsdecode(paths))!r}. "
             "Put it in a list, or list a folder with `sklcnn.images.load_image_folder`."
         )
+    if not hasattr(paths, "ndim") and hasattr(paths, "__array__"):  # as of polars
+        paths = np.asarray(paths, dtype=object)
     if not hasattr(paths, "ndim") and not isinstance(paths, Sequence):
         raise ValueError(
             f"{name} expects a list or an array of paths. Got an object of type "
