@@ -177,8 +177,9 @@ class FeatureCache:
         for start in range(0, len(rows), RECORDS_READ):
             part = slice(start, start + RECORDS_READ)
             try:
-                records = np.memmap(path, self.record, "r")[positions[part]]
-            except (OSError, ValueError, IndexError):  # removed, or cut off, since
+                file = np.memmap(path, self.record, "r", shape=self._n_seen[path])
+                records = file[positions[part]]
+            except (OSError, ValueError):  # removed, or cut off, since
                 continue
             is_good[part] = records["checksum"] == _checksums(records)
             is_good[part] &= [

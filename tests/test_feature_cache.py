@@ -140,13 +140,10 @@ def test_changed_images_are_noticed(features, paths, noise):
 
 @pytest.mark.parametrize(
     "change",
-    ["weights", "image_size", "standardize", "precision", "dtype", "color_mode"],
+    ["weights", "image_size", "standardize", "precision", "dtype", "aspect"],
 )
-def test_whatever_embeddings_depend_on_is_part_of_the_address(
-    features, paths, noise, change
-):
+def test_whatever_embeddings_depend_on_is_part_of_the_address(features, paths, change):
     """Nothing is found that was computed in another way."""
-    X, _ = noise
     images = ImageFiles(paths, 8, color_mode="gray")
     features.fit_transform(images)
     EMBEDDED.clear()
