@@ -156,7 +156,7 @@ class CNNClassifier(
         `weights`, else "sgd".
     learning_rate : float or "auto", default="auto"
         Learning rate; the largest one where `lr_schedule` changes it. "auto" is 0.05
-        for "sgd" and 0.001 for "adamw"; with `weights`, 0.005 and 0.0003.
+        for "sgd" and 0.001 for "adamw"; with `weights`, 0.002 and 0.0001.
     momentum : float, default=0.9
         Momentum of "sgd", in [0, 1).
     nesterov : bool, default=True

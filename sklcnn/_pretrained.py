@@ -75,4 +75,5 @@ def _weights_of(source, shown):
         }
         mean = tuple(module.standardize.mean.tolist())
         std = tuple(module.standardize.std.tolist())
-    return Pretrained(state, tuple(module.heads), mean, std, shown)
+        pixel_range = tuple(source.pixel_range)
+    return Pretrained(state, tuple(module.heads), mean, std, shown, pixel_range)

@@ -56,8 +56,8 @@ class FittedNetwork:
         Name of the dtype of the training images; None where it is not known.
     is_pretrained : bool
         Whether its weights began as those of another training.
-    input_statistics : pair of ndarray or None
-        Mean and standard deviation of the pixels that those weights expect.
+    input_statistics : tuple or None
+        Range, mean and standard deviation of the pixels that those weights expect.
     standardized_by : {"images", "weights"}
         Whose statistics pixels are standardized by.
     """
@@ -121,7 +121,7 @@ class FittedNetwork:
     def n_features(self):
         """Number of features of an embedding, found by one run."""
         blank = np.zeros((1, *self.spec.image_shape), dtype=np.float32)
-        return self.embeddings(blank, pixel_range=None).shape[1]
+        return self.embeddings(blank, pixel_range=None, batch_size=1).shape[1]
 
     def logits(self, images, **options):
         """Compute the outputs of images, as `run` does."""
@@ -153,7 +153,7 @@ class FittedNetwork:
         **options : dict
             `n_jobs`, the number of CPU threads, as in `CNNClassifier`; `name`, that of
             the estimator in warnings; `pixel_range`, the range beyond which to warn,
-            None for never; `allocate`, which makes the array of outputs of a shape and
+            None for never; `batch_size`, the number of images in a batch; `allocate`, which makes the array of outputs of a shape and
             a dtype.
 
         Returns
@@ -170,7 +170,9 @@ class FittedNetwork:
             start += len(batch)
         return outputs
 
-    def iterate(self, images, function, *, grad=False, n_jobs=None, **options):
+    def iterate(
+        self, images, function, *, grad=False, n_jobs=None, batch_size=None, **options
+    ):
         """Apply a function as `run` does, and yield the outputs of each batch.
 
         Yields
@@ -180,7 +182,7 @@ class FittedNetwork:
         """
         name = options.get("name", "The network")
         known_range = options.get("pixel_range", self.pixel_range)
-        size = self._prediction_batch_size()
+        size = batch_size or self._prediction_batch_size()
         batches = padded_batches(
             images, size, image_shape=self.spec.image_shape, device=self.device
         )

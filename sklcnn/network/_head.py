@@ -192,7 +192,9 @@ def choose_penalty(features, variances, wanted, weights, targets, groups=None):
     for penalty in PENALTIES:
         loss = 0.0
         for fold in np.unique(folds):
-            train, test = ([part[rows] for part in data] for rows in _split(folds, fold))
+            train, test = (
+                [part[rows] for part in data] for rows in _split(folds, fold)
+            )
             strength = penalty * total / len(train[1])
             coef, bias, _ = solve(
                 train[0],
@@ -210,9 +212,7 @@ def choose_penalty(features, variances, wanted, weights, targets, groups=None):
     return float(PENALTIES[np.argmin(losses)] * total / n_rows)
 
 
-def solve(
-    features, variances, wanted, weights, penalty, *, start=None, precision=1e-6
-):
+def solve(features, variances, wanted, weights, penalty, *, start=None, precision=1e-6):
     """Minimize the mean cross-entropy of linear outputs, with an L2 penalty.
 
     By L-BFGS [1]_ in float64, on coefficients that are scaled by the root of their

@@ -111,7 +111,8 @@ class ImageNetwork(nn.Module):
     def embed(self, images):
         """Compute what enters the heads, of shape (n, n_features).
 
-        Of several heads that take different inputs, one input follows the other.
+        Of several heads that take different inputs, one input follows the other. Maps
+        that enter a convolution are averaged over their pixels.
 
         Raises
         ------
@@ -127,13 +128,17 @@ class ImageNetwork(nn.Module):
         entered = []
         standardized = self.resize(self.standardize(images))
         _with_probes(self.body, self.heads, entered)(standardized)
-        inputs = list({id(tensor): tensor.flatten(1) for tensor in entered}.values())
+        inputs = list({id(tensor): _as_rows(tensor) for tensor in entered}.values())
         if not inputs:
             raise ValueError(
                 f"The network has no embeddings: its head {self.heads[0]!r} was not "
                 "called. Call layers as attributes of the module they are part of."
             )
         return inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=1)
+
+
+def _as_rows(tensor):
+    return tensor.mean((2, 3)) if tensor.ndim == 4 else tensor.flatten(1)
 
 
 class _Probe(nn.Module):

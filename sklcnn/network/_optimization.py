@@ -24,16 +24,20 @@ def group_parameters(network, learning_rate_factors=None, decay_factors=None):
     -------
     groups : list of dict
         For an optimizer of torch, each with `params`, `name`, `lr_factor` and
-        `decay_factor`: "head" and "body" hold weights, "normalization" and "head_bias"
-        hold what has one value per channel or unit, that is biases and the scales and
-        shifts of normalization. Empty groups are left out.
+        `decay_factor`: "head" and "body" hold weights, "normalization" holds what has
+        one value per channel or unit, that is biases and the scales and shifts of
+        normalization; where its rate is not that of the head, the biases of the head
+        are in "head". Empty groups are left out.
     """
-    groups = {"body": [], "head": [], "normalization": [], "head_bias": []}
+    rates = learning_rate_factors or {}
+    head_apart = rates.get("head", 1.0) != rates.get("normalization", 1.0)
+    groups = {"body": [], "head": [], "normalization": []}
     for name, parameter in network.body.named_parameters():
-        kinds = ("body", "normalization")
-        if network.is_in_head(name):
-            kinds = ("head", "head_bias")
-        groups[kinds[parameter.ndim <= 1]].append(parameter)
+        is_head = network.is_in_head(name)
+        kind = "head" if is_head else "body"
+        if parameter.ndim <= 1 and not (is_head and head_apart):
+            kind = "normalization"
+        groups[kind].append(parameter)
     return [
         {
             "params": parameters,

@@ -8,13 +8,13 @@ import numpy as np
 from sklcnn.images import AugmentedImages
 from sklcnn.network._fitted import FittedNetwork, build_module
 from sklcnn.network._hardware import resolve_device
+from sklcnn.network._head import has_linear_head
 from sklcnn.network._net import Net, are_printed
 from sklcnn.network._optimization import (
     OPTIMIZERS,
     EarlyStopping,
     plan_learning_rates,
 )
-from sklcnn.network._head import has_linear_head
 from sklcnn.network._rules import (
     DECAY_OF_PARTIAL_FIT,
     resolve_factor,
@@ -67,7 +67,10 @@ def build_network(parameters, image_shape, n_outputs, *, seed, name, find=None):
         pretrained = find(spec)
         load_weights(module, spec, pretrained, name=name)
         network.is_pretrained = True
-        network.input_statistics = adapt_statistics(pretrained, image_shape[2])
+        network.input_statistics = (
+            pretrained.pixel_range,
+            *adapt_statistics(pretrained, image_shape[2]),
+        )
     set_formats(network, parameters, name=name)
     return network
 

@@ -23,8 +23,8 @@ MAX_EPOCHS_PRETRAINED = 6
 LEARNING_RATES = {
     ("sgd", False): 0.05,
     ("adamw", False): 1e-3,
-    ("sgd", True): 5e-3,
-    ("adamw", True): 3e-4,
+    ("sgd", True): 2e-3,
+    ("adamw", True): 1e-4,
 }
 """Learning rate by optimizer, and by whether the network began with weights."""
 

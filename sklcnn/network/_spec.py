@@ -93,9 +93,7 @@ class NetworkSpec:
             check_returned(body)
             heads = self.heads
         identity = Standardize(torch.zeros(n_channels), torch.ones(n_channels))
-        return ImageNetwork(
-            identity, body, heads, self.image_size, self.interpolation
-        )
+        return ImageNetwork(identity, body, heads, self.image_size, self.interpolation)
 
     def _build_named(self, size):
         return build_named(
@@ -231,6 +229,7 @@ class NetworkSpec:
         if not isinstance(fields, dict):
             raise ValueError(f"its network is described by {fields!r}")
         kind = fields.get("kind")
+        is_named = isinstance(kind, str) and kind in SOURCES
         fields = _DEFAULTS | fields
         checks = {
             "kind": lambda kind: isinstance(kind, str) and kind in KINDS,
@@ -242,10 +241,10 @@ class NetworkSpec:
             ),
             "layout": _is_layout if kind == "convnet" else _is_empty,
             "function": callable if kind == "callable" else _is_none,
-            "name": _is_word if kind in SOURCES else _is_blank,
-            "version": _is_word if kind in SOURCES else _is_blank,
+            "name": _is_word if is_named else _is_blank,
+            "version": _is_word if is_named else _is_blank,
             "image_size": lambda size: size is None or _are_sizes(size, 2),
-            "interpolation": lambda value: value in ("bilinear", "bicubic"),
+            "interpolation": lambda kind: kind in ("bilinear", "bicubic"),
         }
         for name, is_valid in checks.items():
             if not is_valid(fields.get(name)):

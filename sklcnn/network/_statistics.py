@@ -84,7 +84,7 @@ def channel_statistics(images, weights, image_shape):
 
 
 LEAST_RANGE = 0.25
-"""Share of the range of 0 to 1 that pixels fill where weights suit them as they are."""
+"""Share of the range of pixels that weights expect which other pixels fill."""
 
 
 def choose_statistics(measured, of_weights, standardize, *, name):
@@ -94,8 +94,8 @@ def choose_statistics(measured, of_weights, standardize, *, name):
     ----------
     measured : tuple
         Range, mean and standard deviation of the training pixels.
-    of_weights : pair of ndarray or None
-        Mean and standard deviation that the network's first weights expect.
+    of_weights : tuple or None
+        The same of the pixels that the network's first weights expect.
     standardize : {"auto", "weights", "images"}
         Parameter of the estimator.
     name : str
@@ -108,15 +108,18 @@ def choose_statistics(measured, of_weights, standardize, *, name):
     """
     if of_weights is None or standardize == "images":
         return measured
-    low, high = measured[0]
-    fits = low >= -1e-3 and LEAST_RANGE <= high <= 1 + 1e-3
+    (low, high), (least, most) = measured[0], of_weights[0]
+    room = 1e-3 * (most - least)
+    is_within = least - room <= low and high <= most + room
+    fits = is_within and high - least >= LEAST_RANGE * (most - least)
     if standardize == "auto" and not fits:
         warnings.warn(
-            f"{name}: the weights expect pixels from 0 to 1, and those in training "
-            f"range from {low:g} to {high:g}. They are standardized by their own mean "
-            "and standard deviation instead, as with standardize='images'. Use images "
-            "of uint8, or scale X to 0 to 1, for what the weights were trained on.",
+            f"{name}: the weights expect pixels from {least:g} to {most:g}, and those "
+            f"in training range from {low:g} to {high:g}. They are standardized by "
+            "their own mean and standard deviation instead, as with "
+            "standardize='images'. Scale X to that range (uint8 counts as 0 to 1) for "
+            "what the weights were trained on.",
             UserWarning,
         )
         return measured
-    return (measured[0], *of_weights)
+    return (measured[0], *of_weights[1:])

@@ -27,8 +27,8 @@ def import_models():
     except (ImportError, RuntimeError, OSError, AttributeError) as error:
         raise ImportError(
             "Named networks need torchvision, in the version that fits torch "
-            f"{torch.__version__}. Importing it failed: {error}. Install both together, "
-            "with `pip install --upgrade torch torchvision`."
+            f"{torch.__version__}. Importing it failed: {error}. Install both "
+            "together, with `pip install --upgrade torch torchvision`."
         ) from error
     return models
 

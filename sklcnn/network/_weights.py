@@ -35,6 +35,8 @@ class Pretrained:
         Statistics of the pixels by which they were standardized.
     shown : str
         What messages call the weights.
+    pixel_range : tuple of two floats, default=(0.0, 1.0)
+        Range of the pixels.
     """
 
     state: dict
@@ -42,6 +44,7 @@ class Pretrained:
     mean: tuple
     std: tuple
     shown: str
+    pixel_range: tuple = (0.0, 1.0)
 
 
 def is_file(weights):
@@ -82,8 +85,8 @@ def find_weights(weights, spec, *, name):
     elif source is None:
         raise ValueError(
             f"{name} got weights={weights!r} for a network that is not named: weights "
-            "have names where `network` is one of `sklcnn.available_networks()`. Give a "
-            "file, FrozenEstimator(fitted classifier) or None."
+            "have names where `network` is one of `sklcnn.available_networks()`. Give "
+            "a file, FrozenEstimator(fitted classifier) or None."
         )
     else:
         state = source.download(spec.name, weights)
@@ -164,11 +167,11 @@ def load_weights(network, spec, pretrained, *, name):
     if spec.kind in SOURCES:
         source = SOURCES[spec.kind]
         state = source.translate(spec.name, state, body, spec.body_shape[:2])
-    expected = _without(body.state_dict(), spec.heads)
+    expected = _without(body.state_dict(), network.heads)
     # buffers that count batches are of no use to anything, and old files lack them
     expected = {k: t for k, t in expected.items() if not k.endswith("_tracked")}
     state = {k: t for k, t in state.items() if not k.endswith("_tracked")}
-    state = _without(state, pretrained.heads or spec.heads)
+    state = _without(state, pretrained.heads or network.heads)
     adapted = {
         key: _adapt_channels(tensor, expected[key], spec.image_shape[2])
         for key, tensor in state.items()

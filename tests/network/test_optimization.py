@@ -137,16 +137,16 @@ def grouped():
 
 
 def test_parameters_are_grouped_by_what_they_are(grouped):
-    """Weights of the head, weights of the body, and what has one value per unit."""
+    """Head, weights of the body, and what else has one value per unit."""
     body, groups = grouped
 
     found = {group["name"]: set(map(id, group["params"])) for group in groups}
 
     assert found == {
         "body": {id(body[0].weight)},
-        "head": {id(body[3].weight)},
+        "head": {id(body[3].weight), id(body[3].bias)},
         "normalization": {
-            id(tensor) for tensor in (body[0].bias, *body[1].parameters(), body[3].bias)
+            id(tensor) for tensor in (body[0].bias, *body[1].parameters())
         },
     }
 
