@@ -217,7 +217,7 @@ def test_damaged_entries_are_computed_again(features, noise):
     expected = features.fit_transform(X)
     (file,) = files_of(features)
     data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 1
+    data[100] ^= 1
     file.write_bytes(data[:-3])
     EMBEDDED.clear()
 
