@@ -8,7 +8,7 @@ would be ``CNNClassifier(network="resnet18", weights="DEFAULT")``.
 """
 
 # %%
-# Letters are drawn in the fonts that matplotlib brings along, moved and turned a little.
+# Letters are drawn in the fonts of matplotlib, moved and turned a little.
 from pathlib import Path
 
 import matplotlib
@@ -23,6 +23,7 @@ LETTERS = "ABEGHKMNRSTX"
 
 
 def draw(font, n_each, seed):
+    """Draw each letter a number of times."""
     rng, X = np.random.default_rng(seed), []
     for letter in LETTERS * n_each:
         picture = Image.new("L", (32, 32))
@@ -37,10 +38,8 @@ def draw(font, n_each, seed):
 # %%
 # The source: many fonts. The target: one that is not among them.
 folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-sources = sorted(folder.glob("DejaVuSans*.ttf")) + sorted(
-    folder.glob("DejaVuSerif*.ttf")
-)
-sources = [font for font in sources if "Display" not in font.name]
+fonts = sorted(folder.glob("DejaVuS*.ttf"))
+sources = [font for font in fonts if "Display" not in font.name]
 drawn = [draw(font, 5, seed) for seed, font in enumerate(sources)]
 X_source, y_source = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
 source = CNNClassifier(random_state=0, max_epochs=8).fit(X_source, y_source)

@@ -99,7 +99,8 @@ class CNNClassifier(
         :func:`sklcnn.available_networks`. A callable takes the number of channels and
         of classes and returns a `torch.nn.Module` from standardized images of shape
         `(n, n_channels, height, width)` to logits of shape `(n, n_classes)`; it is
-        tried on two images of noise. It must be importable for the classifier to be pickled. The parameters from
+        tried on two images of noise. It must be importable for the classifier to be
+        pickled. The parameters from
         `conv_channels` to `batch_norm` describe the built-in network only; a warning
         names those that are set beside another one.
     weights : str, path-like, FrozenEstimator or None, default=None

@@ -64,7 +64,7 @@ def address_of(facts, body, images, weights, image_shape):
         hash_array(weights),
         image_shape,
         str(torch.get_default_dtype()),
-        _environment(),
+        describe_environment(),
     ]
     return hashlib.sha256(repr(known).encode()).hexdigest()
 
@@ -123,7 +123,7 @@ def describe_device(device):
 
 
 @functools.cache
-def _environment():
+def describe_environment():
     """List versions of packages, and hash the sources of this one."""
     sources = sorted(Path(__file__).parents[1].rglob("*.py"))
     sha = hashlib.sha256()
@@ -145,7 +145,7 @@ def describe_images(images, rows, image_shape):
         return inner, kind, steps, hash_array(images.rows), _try_steps(images, rows)
     if type(images) is ImageFiles:
         made_by = images.made_by
-        files = repr([_describe_file(path) for path in images.paths])
+        files = repr([describe_file(path) for path in images.paths])
         return made_by, hashlib.sha256(files.encode()).hexdigest()
     if type(images) is MappedImages:
         try:
@@ -188,7 +188,7 @@ def _hash_pixels(images, rows, image_shape):
     return sha.digest()
 
 
-def _describe_file(path):
+def describe_file(path):
     """Tell one version of a file from the next, also where a copy keeps its date."""
     path = os.path.realpath(path)
     try:

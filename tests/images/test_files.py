@@ -76,6 +76,13 @@ def test_data_frame_column_is_paths(paths, pixels):
     assert_array_equal(ImageFiles(frame["path"], (8, 8)), pixels)
 
 
+def test_column_of_polars_is_paths(paths, pixels):
+    """A column without the interface of numpy's arrays lists files, too."""
+    polars = pytest.importorskip("polars")
+
+    assert_array_equal(ImageFiles(polars.Series(paths), (8, 8)), pixels)
+
+
 def test_subsets_are_lazy(paths, pixels):
     """Indexing as scikit-learn does reads nothing but single images."""
     images = ImageFiles(paths, (8, 8), bad_rows=[9, 1])
