@@ -156,12 +156,13 @@ class CNNClassifier(
         The same for the size of the rectangle that is taken from another training
         image; 0 is off, 1 is usual [3]_. With `mixup`, each batch draws one of them.
     optimizer : {"auto", "sgd", "adamw"}, default="auto"
-        Stochastic gradient descent with momentum, or AdamW. "auto" is AdamW with
-        `weights`, else "sgd".
+        Stochastic gradient descent with momentum, or AdamW. "auto" is AdamW for a
+        named network with `weights`, else "sgd".
     learning_rate : float or "auto", default="auto"
         Learning rate; the largest one where `lr_schedule` changes it. "auto" is 0.05
-        for "sgd" and 0.001 for "adamw"; with `weights`, 0.002 and 0.0001, which rises
-        with the root of the number of images from 300 on, up to three times.
+        for "sgd" and 0.001 for "adamw"; with `weights`, 0.02 and 0.001; with those of a
+        named network, 0.002 and 0.0001, which rises with the root of the number of
+        images from 300 on, up to three times.
     momentum : float, default=0.9
         Momentum of "sgd", in [0, 1).
     nesterov : bool, default=True
@@ -178,8 +179,8 @@ class CNNClassifier(
         `n_samples / 50`, between 16 and 128.
     max_epochs : int or "auto", default="auto"
         Number of passes over the training images. "auto" is 10 epochs; for
-        few images it is as many as make 1,000 steps, at most 100. With `weights` it is
-        6, of which the first one solves the last layer.
+        few images it is as many as make 1,000 steps, at most 100. For a named
+        network with `weights` it is 6, of which the first one solves the last layer.
     early_stopping : bool, default=False
         Whether to set images aside for validation, stop when their loss no longer
         falls, and keep the weights of the epoch where it was smallest. With a schedule
@@ -260,7 +261,8 @@ class CNNClassifier(
     and not the state of the optimizer: after loading, `partial_fit` starts with fresh
     momentum.
 
-    With `weights`, or where layers are frozen, the first epoch solves the last layer:
+    For a named network with `weights`, and with ``freeze=True``, the first epoch solves
+    the last layer:
     images go through the other layers once, in evaluation mode and without random
     steps, and the last layer minimizes the cross-entropy of these features with an L2
     penalty, as :class:`~sklearn.linear_model.LogisticRegression` does. With
@@ -582,6 +584,8 @@ class CNNClassifier(
             else:
                 self._widen_range(data)
                 net = self.net_
+                if list(net.callbacks or ()) != list(self.callbacks or ()):
+                    net.set_params(callbacks=list(self.callbacks or ()))
             with one_at_a_time(net.network):
                 training = plan_epoch(net, data, self.get_params(deep=False))
                 self._train(training, classes)
@@ -686,6 +690,7 @@ class CNNClassifier(
         net, options = training.net, {}
         fitted = {"_network": net.network, "_net": net, "classes_": classes}
         fitted["_seed"] = net.seed
+        net.plan = net.plan | {"class labels": classes.tolist()}
         parameters = self.get_params(deep=False)
         if checkpoints is not None and checkpoints.is_finished:
             use_best_weights(training)

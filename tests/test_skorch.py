@@ -413,3 +413,21 @@ def test_each_batch_has_one_record(noise):
     (epoch,) = model.net_.history
 
     assert [record["train_batch_size"] for record in epoch["batches"]] == [10, 10, 10]
+
+
+def test_callbacks_set_between_parts_are_called(tiny, noise):
+    """`partial_fit` reads `callbacks` anew, as the other parameters."""
+    X, y = noise
+    calls = []
+
+    class Count(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            calls.append(len(net.history))
+
+    tiny.partial_fit(X, y, classes=[0, 1, 2])
+
+    tiny.set_params(callbacks=[Count()]).partial_fit(X, y)
+    tiny.set_params(callbacks=None).partial_fit(X, y)
+
+    assert calls == [2]
+    assert tiny.n_iter_ == 3

@@ -379,6 +379,7 @@ def test_skorch_net_draws_no_random_weights(pictures, source):
     """`fit` of the net of a network that began with weights is refused."""
     X, y = pictures
     model = clone(source).set_params(weights=FrozenEstimator(source)).fit(X, y)
+    assert model.resolved_params_["learning_rate"] == 0.02
     targets = np.searchsorted(model.classes_, y)
 
     model.net_.partial_fit(X, targets)

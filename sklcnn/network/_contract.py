@@ -1,5 +1,7 @@
 """The contract of `network=`: what a function must return, tried on a few images."""
 
+import inspect
+
 import numpy as np
 import torch
 from torch import nn
@@ -28,6 +30,15 @@ def check_function(network, *, name):
             "fit needs one of its own. Return it from a function, for example `def "
             "network(n_channels, n_classes): return copy.deepcopy(module)`."
         )
+    if callable(network):
+        try:
+            inspect.signature(network).bind(3, 2)
+        except TypeError as error:
+            raise ValueError(
+                f"{NEEDED}. {name} got {network!r}, which takes other arguments: {error}."
+            ) from error
+        except ValueError:  # some functions of C don't tell
+            return
 
 
 def check_returned(body):
@@ -39,7 +50,9 @@ def check_returned(body):
         If it is no module, or one that can't be trained.
     """
     if not isinstance(body, nn.Module):
-        raise ValueError(f"{NEEDED}. It returned a {type(body).__name__} instead.")
+        raise ValueError(
+            f"{NEEDED}. It returned an object of type {type(body).__name__} instead."
+        )
     _check_is_eager(body)
     parameters = list(body.parameters())
     if not parameters:

@@ -147,6 +147,18 @@ class FittedNetwork:
         )
 
     @property
+    def is_tuned_gently(self):
+        """Whether weights of a large data set are to be kept for the most part."""
+        return self.recipe == "tuned"
+
+    @property
+    def recipe(self):
+        """How it is trained: "new", "continued" or "tuned", by where weights are of."""
+        if not self.is_pretrained:
+            return "new"
+        return "tuned" if self.spec.is_named else "continued"
+
+    @property
     def n_features(self):
         """Number of features of an embedding, found by one run."""
         blank = np.zeros((1, *self.spec.image_shape), dtype=np.float32)

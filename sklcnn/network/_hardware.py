@@ -146,9 +146,10 @@ def torch_threads(n_jobs):
     n_outside = torch.get_num_threads()  # a first use takes over what others have set
     if depth == 0:
         _THREADS.before = n_outside
-    _THREADS.depth = depth + 1
-    torch.set_num_threads(count_threads(n_jobs))
-    try:
+    n_threads = count_threads(n_jobs)
+    try:  # from here on, as an interrupt may come at any line
+        _THREADS.depth = depth + 1
+        torch.set_num_threads(n_threads)
         yield
     finally:
         _THREADS.depth = depth

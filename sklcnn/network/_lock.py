@@ -11,6 +11,10 @@ _TRAINED = {}
 """Lock and number of its users of everything that is being trained, by its id."""
 
 
+LONGEST_WAIT = 0.1
+"""Seconds after which threads that wait look again."""
+
+
 def _renew():
     """Free the locks of this module in a forked process, where no other thread is."""
     global _GUARD
@@ -58,18 +62,16 @@ class ReadWriteLock:
     def reading(self):
         """Hold the lock together with other readers."""
         thread = self._thread()
-        with self._changed:
-            if self._writer != thread and thread not in self._readers:
-                self._changed.wait_for(lambda: not (self._writer or self._n_waiting))
-            self._readers[thread] = self._readers.get(thread, 0) + 1
-        try:
+        before = self._readers.get(thread, 0)
+        try:  # from here on, as an interrupt may come at any line
+            with self._changed:
+                if self._writer != thread and not before:
+                    self._wait(lambda: not (self._writer or self._n_waiting))
+                self._readers[thread] = before + 1
             yield
         finally:
-            with self._changed:
-                self._readers[thread] -= 1
-                if not self._readers[thread]:
-                    del self._readers[thread]
-                self._changed.notify_all()
+            self._readers[thread] = before
+            self._notify()
 
     @contextlib.contextmanager
     def writing(self, undo=None):
@@ -82,24 +84,37 @@ class ReadWriteLock:
             fails, and in a forked process, which has lost the thread that writes.
         """
         thread = self._thread()
-        with self._changed:
-            self._n_waiting += 1
-            try:
-                self._changed.wait_for(lambda: self._is_free_for(thread))
-            finally:
-                self._n_waiting -= 1
-            before = self._writer, self._undo
-            self._writer, self._undo = thread, undo or self._undo
+        before = self._writer, self._undo
+        nested, taken = before[0] == thread, False
         try:
+            with self._changed:
+                self._n_waiting += 1
+                try:
+                    self._wait(lambda: self._is_free_for(thread))
+                finally:
+                    self._n_waiting -= 1
+                before = (thread if nested else None), (before[1] if nested else None)
+                taken = True
+                self._writer, self._undo = thread, undo or before[1]
             yield
         except BaseException:
-            if undo is not None:
+            if undo is not None and taken:
                 undo()
             raise
         finally:
-            with self._changed:
+            if taken:
                 self._writer, self._undo = before
-                self._changed.notify_all()
+            self._notify()
+
+    def _wait(self, is_free):
+        """Wait for a condition, of which an interrupted thread may not tell."""
+        while not is_free():
+            self._changed.wait(LONGEST_WAIT)
+
+    def _notify(self):
+        """Let threads that wait look again."""
+        with self._changed:
+            self._changed.notify_all()
 
     def _thread(self):
         """Number of this thread, for which a forked process gets a lock of its own."""
@@ -136,5 +151,5 @@ class ReadWriteLock:
         return self._writer == threading.get_ident()
 
     def _is_free_for(self, thread):
-        others_read = any(reader != thread for reader in self._readers)
+        others_read = any(n for t, n in list(self._readers.items()) if t != thread)
         return self._writer in (None, thread) and not others_read

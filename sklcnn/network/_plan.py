@@ -133,7 +133,7 @@ def make_net(network, parameters, *, seed, history=()):
     net : Net
     """
     options, callbacks = {}, parameters["callbacks"]
-    optimizer = resolve_optimizer(parameters["optimizer"], network.is_pretrained)
+    optimizer = resolve_optimizer(parameters["optimizer"], network.is_tuned_gently)
     if optimizer == "sgd":
         momentum = parameters["momentum"]
         options["optimizer__momentum"] = momentum
@@ -146,9 +146,7 @@ def make_net(network, parameters, *, seed, history=()):
         mixup=parameters["mixup"],
         cutmix=parameters["cutmix"],
         compiled=parameters["compile"],
-        backbone_factor=resolve_factor(
-            parameters["backbone_learning_rate_factor"], network.is_pretrained
-        ),
+        backbone_factor=resolve_factor(parameters["backbone_learning_rate_factor"]),
         frozen=_frozen(network, parameters),
         lr=_learning_rate(network, parameters),
         batch_size=parameters["batch_size"],
@@ -190,22 +188,30 @@ def plan_training(net, data, parameters):
     take_parameters(net, parameters, len(data.rows))
     batches, valid = net.make_batches(data)
     net.batch_size = batches.batch_size
-    is_pretrained = net.network.is_pretrained
     n_epochs = resolve_max_epochs(
-        parameters["max_epochs"], len(batches), is_pretrained or parameters["freeze"]
+        parameters["max_epochs"],
+        len(batches),
+        net.network.is_tuned_gently or parameters["freeze"],
     )
-    begins = not len(net.history) and (is_pretrained or parameters["freeze"])
-    solves_head = begins and has_linear_head(net.network)
+    begins = not len(net.history)
+    solves_head = (
+        begins
+        and (net.network.is_tuned_gently or parameters["freeze"])
+        and has_linear_head(net.network)
+    )
     if solves_head and parameters["freeze"] and not _is_random(data, parameters):
         n_epochs = 1  # features that stay the same need no second pass
-    n_frozen = _count_frozen(parameters, n_epochs, begins, solves_head)
+    n_frozen = 0
+    if begins:
+        n_frozen = _count_frozen(net.network, parameters, n_epochs, solves_head)
     rates = _plan_rates(net, parameters, n_epochs, n_frozen, solves_head, len(batches))
     decay = resolve_weight_decay(parameters["weight_decay"], rates)
     stopping = None
     if parameters["early_stopping"]:
         stopping = EarlyStopping(parameters["n_iter_no_change"], parameters["tol"])
     net.max_epochs = n_epochs
-    net.plan = {name: parameters[name] for name in PLANNED} | {"max_epochs": n_epochs}
+    resolved = {"max_epochs": n_epochs, "learning_rate": net.lr}
+    net.plan = {name: parameters[name] for name in PLANNED} | resolved
     return Training(
         net,
         batches,
@@ -242,9 +248,9 @@ def plan_epoch(net, data, parameters):
 
 
 def _learning_rate(network, parameters, n_rows=0):
-    optimizer = resolve_optimizer(parameters["optimizer"], network.is_pretrained)
+    optimizer = resolve_optimizer(parameters["optimizer"], network.is_tuned_gently)
     return resolve_learning_rate(
-        parameters["learning_rate"], optimizer, network.is_pretrained, n_rows
+        parameters["learning_rate"], optimizer, network.recipe, n_rows
     )
 
 
@@ -252,7 +258,7 @@ def _frozen(network, parameters):
     """Find what is not trained, once epochs with a frozen body are over."""
     if parameters["freeze"]:
         return "body"
-    return "normalization" if network.is_pretrained else "nothing"
+    return "normalization" if network.is_tuned_gently else "nothing"
 
 
 def _is_random(data, parameters):
@@ -261,14 +267,14 @@ def _is_random(data, parameters):
     return bool(mixes) or isinstance(data.images, AugmentedImages)
 
 
-def _count_frozen(parameters, n_epochs, begins, solves_head):
+def _count_frozen(network, parameters, n_epochs, solves_head):
     """Count the epochs with a frozen body, with the one that solves the head."""
     if parameters["freeze"]:
         return n_epochs
     n_frozen = parameters["n_frozen_epochs"] + solves_head
-    if begins and not solves_head:  # a head that can't be solved is trained first
+    if network.is_tuned_gently and not solves_head:  # a new head has to be trained
         n_frozen = max(n_frozen, math.ceil(n_epochs / 4))
-    return min(n_frozen, n_epochs) if begins else 0
+    return min(n_frozen, n_epochs)
 
 
 def _plan_rates(net, parameters, n_epochs, n_frozen, solves_head, n_steps):
@@ -305,7 +311,9 @@ def resolve_parameters(training, parameters):
     if training.head_decay is not None and training.n_epochs == 1:
         decay = net.history[training.first_epoch]["weight_decay"]
     values = {
-        "optimizer": resolve_optimizer(parameters["optimizer"], network.is_pretrained),
+        "optimizer": resolve_optimizer(
+            parameters["optimizer"], network.is_tuned_gently
+        ),
         "learning_rate": net.lr,
         "weight_decay": decay,
         "batch_size": net.batch_size,

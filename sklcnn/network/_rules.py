@@ -21,12 +21,12 @@ MAX_EPOCHS_PRETRAINED = 6
 """Number of epochs of networks with weights; the first one solves the last layer."""
 
 LEARNING_RATES = {
-    ("sgd", False): 0.05,
-    ("adamw", False): 1e-3,
-    ("sgd", True): 2e-3,
-    ("adamw", True): 1e-4,
+    "new": {"sgd": 0.05, "adamw": 1e-3},
+    "continued": {"sgd": 0.02, "adamw": 1e-3},
+    "tuned": {"sgd": 2e-3, "adamw": 1e-4},
 }
-"""Learning rate by optimizer, and by whether the network began with weights."""
+"""Learning rate by recipe and optimizer: for weights that are drawn, of a network of
+one's own, and of a named network."""
 
 
 def resolve_optimizer(optimizer, is_pretrained):
@@ -40,25 +40,23 @@ FEW_ROWS, MOST = 300, 3.0
 """Number of images from which rates of networks with weights rise, and how far."""
 
 
-def resolve_learning_rate(learning_rate, optimizer, is_pretrained, n_rows=0):
+def resolve_learning_rate(learning_rate, optimizer, recipe, n_rows=0):
     """Resolve "auto" to the rate that suits an optimizer, as `resolve_optimizer`.
 
-    With weights it rises with the root of the number of images, up to three times: few
-    images are soon learnt by heart.
+    For named networks it rises with the root of the number of images, up to three
+    times: few images are soon learnt by heart.
     """
     if learning_rate != "auto":
         return float(learning_rate)
-    rate = LEARNING_RATES[optimizer, is_pretrained]
-    if is_pretrained:
+    rate = LEARNING_RATES[recipe][optimizer]
+    if recipe == "tuned":
         rate *= min(max(math.sqrt(n_rows / FEW_ROWS), 1.0), MOST)
     return rate
 
 
-def resolve_factor(factor, is_pretrained):
-    """Resolve `backbone_learning_rate_factor`: 1 unless the network had weights."""
-    if factor == "auto":
-        return 1.0
-    return float(factor)
+def resolve_factor(factor):
+    """Resolve `backbone_learning_rate_factor`: "auto" is 1."""
+    return 1.0 if factor == "auto" else float(factor)
 
 
 def resolve_batch_size(batch_size, n_rows):

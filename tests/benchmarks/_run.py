@@ -26,6 +26,7 @@ BENCHMARKS = (
     "accuracy",
     "precision",
     "gain",
+    "transfer",
     "time_to_accuracy",
     "folder",
     "mapped",

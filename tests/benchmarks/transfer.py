@@ -58,7 +58,9 @@ def add_options(parser):
         default=os.environ.get("EFFICIENTNET_LITE0"),
         help=f"file of weights of {NETWORK} (environment: EFFICIENTNET_LITE0)",
     )
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--draws", type=int, default=3, help="number of random choices of images"
+    )
 
 
 def clip_art(folder=CLIP_ART, n_each=113):
@@ -134,11 +136,11 @@ def run(options):
     columns = {"task": "<14", "per class": ">9", "model": "<32"}
     columns |= {"accuracy": ".3f", "log loss": ".3f", "CPU s": ".1f"}
     table = Table("Transfer", columns, quick=options.quick)
-    n_seeds = 1 if options.quick else options.seeds
+    n_draws = 1 if options.quick else options.draws
     for task, (X, y, size, numbers) in tasks.items():
         for per_class in numbers[:1] if options.quick else numbers:
             results = {}
-            for seed in range(n_seeds):
+            for seed in range(n_draws):
                 n_train = per_class * len(np.unique(y))
                 parts = train_test_split(
                     X,

@@ -243,3 +243,15 @@ def test_modules_compiled_in_place_are_taken(noise):
             getattr(expected, name)(noise[0]),
             atol=1e-6,
         )
+
+
+@pytest.mark.parametrize("network", [lambda: None, lambda channels: None, dict])
+def test_functions_of_other_arguments_are_refused(noise, network):
+    """Before anything is built; a class that can't be asked is called."""
+    if network is dict:
+        with pytest.raises((TypeError, ValueError)):
+            CNNClassifier(network=network).fit(*noise)
+        return
+
+    with pytest.raises(ValueError, match=r"n_channels, n_classes.*other arguments"):
+        CNNClassifier(network=network).fit(*noise)

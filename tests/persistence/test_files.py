@@ -47,13 +47,18 @@ SETTINGS = {
 }
 
 
+FEATURES = ("Flatten", "HOG")
+"""Steps that give features, which come last."""
+
+
 def every_step():
     """Make one of each step, of those on images first."""
     return [
         getattr(room, name)(**SETTINGS.get(name, {}))
         for room in (preprocessing, augmentation)
         for name in room.__all__
-        if name != "ReadImages" and (room is preprocessing or name.startswith("Random"))
+        if name not in ("ReadImages", *FEATURES)
+        and (room is preprocessing or name.startswith("Random"))
     ]
 
 
@@ -78,6 +83,10 @@ ESTIMATORS = {
     ),
     "class weights": lambda: small(class_weight={0: 2.0, 1: 1.0, 2: np.float32(1)}),
     "every step": lambda: make_pipeline(*every_step(), small()),
+    "features": lambda: make_pipeline(
+        preprocessing.HOG(pixels_per_cell=(4, 4)), LogisticRegression()
+    ),
+    "pixels": lambda: make_pipeline(preprocessing.Flatten(), LogisticRegression()),
     "embeddings": lambda: make_pipeline(small(), LogisticRegression()),
     "voting": lambda: VotingClassifier([("a", small())], voting="soft"),
     "calibrated": lambda: CalibratedClassifierCV(small(), cv=2),
