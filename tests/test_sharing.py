@@ -162,6 +162,7 @@ DIFFERENCES = {
     r"differ: lr_schedule \('onecycle' in process 0, 'cosine'": (
         "parameters['lr_schedule'] = 'cosine'",
     ),
+    r"differ: class labels \(\[0, 1, 2.*in process 0, \[10, 11": ("y = y + 10",),
     r"differ: weight_decay \('auto' in process 0, 0.1": (
         "parameters['weight_decay'] = 0.1",
     ),

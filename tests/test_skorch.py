@@ -420,7 +420,7 @@ def test_callbacks_set_between_parts_are_called(tiny, noise):
     X, y = noise
     calls = []
 
-    class Count(Callback):
+    class Count(callbacks.Callback):
         def on_epoch_end(self, net, **kwargs):
             calls.append(len(net.history))
 

@@ -35,7 +35,8 @@ def check_function(network, *, name):
             inspect.signature(network).bind(3, 2)
         except TypeError as error:
             raise ValueError(
-                f"{NEEDED}. {name} got {network!r}, which takes other arguments: {error}."
+                f"{NEEDED}. {name} got {network!r}, which takes other arguments: "
+                f"{error}."
             ) from error
         except ValueError:  # some functions of C don't tell
             return

@@ -115,8 +115,8 @@ def on_meta(n_channels, n_classes):
     ("network", "message"),
     [
         (lambda c, k: flat(1000), r"tensor of shape \(2, 1000\), where.*\(2, 3\)"),
-        (lambda c, k: flat(3).state_dict(), "returned a OrderedDict instead"),
-        (lambda c, k: None, "returned a NoneType instead"),
+        (lambda c, k: flat(3).state_dict(), "object of type OrderedDict"),
+        (lambda c, k: None, "object of type NoneType"),
         (lambda c, k: nn.Flatten(), "Flatten, has no parameters"),
         (lambda c, k: nn.Conv2d(c, k, 8), r"shape \(2, 3, 1, 1\), where a tensor of"),
         (lambda c, k: Returns(lambda z: (z, z)), "it returned a tuple, where"),
