@@ -26,9 +26,9 @@ def draw(font, n_each, seed):
     """Draw each letter a number of times."""
     rng, X = np.random.default_rng(seed), []
     for letter in LETTERS * n_each:
-        picture = Image.new("L", (32, 32))
-        size, angle = rng.integers(17, 27), rng.uniform(-12, 12)
-        place = tuple(rng.uniform(12, 20, 2))
+        picture = Image.new("L", (24, 24))
+        size, angle = rng.integers(13, 20), rng.uniform(-12, 12)
+        place = tuple(rng.uniform(9, 15, 2))
         typeface = ImageFont.truetype(font, size)
         ImageDraw.Draw(picture).text(place, letter, 255, typeface, anchor="mm")
         X.append(np.asarray(picture.rotate(angle)))

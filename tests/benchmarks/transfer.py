@@ -130,8 +130,8 @@ def run(options):
     X, y, _, _ = fashion_mnist(options.data)
     tasks = {
         "clip art": (*clip_art(), None, (5, 20, 45)),
-        "photographs": (*pieces(), None, (5, 20)),
-        "Fashion-MNIST": (X[:6000], y[:6000], 64, (5, 30, 200)),
+        "photographs": (*pieces(), None, (20,)),
+        "Fashion-MNIST": (X[:6000], y[:6000], 64, (30, 200)),
     }
     columns = {"task": "<14", "per class": ">9", "model": "<32"}
     columns |= {"accuracy": ".3f", "log loss": ".3f", "CPU s": ".1f"}
