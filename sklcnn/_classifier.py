@@ -892,8 +892,9 @@ class CNNClassifier(
 
     def __getstate__(self):
         state = super().__getstate__().copy()
-        if isinstance(state.get("checkpoint_dir"), os.PathLike):  # of this system
-            state["checkpoint_dir"] = os.fspath(state["checkpoint_dir"])
+        for name in ("checkpoint_dir", "weights"):
+            if isinstance(state.get(name), os.PathLike):  # of this system
+                state[name] = os.fspath(state[name])
         if self.__sklearn_is_fitted__():
             best = self.best_epoch_ if self.best_epoch_ < self.n_iter_ - 1 else None
             state |= {"_epochs": self._history(), "_best_epoch": best}

@@ -13,6 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from skorch.callbacks import EpochScoring
 
 from sklcnn import CNNClassifier, available_networks
 from sklcnn.augmentation import RandomFlip
@@ -147,7 +148,9 @@ def test_frozen_epochs_come_first(pictures, weights_file):
 
     model = CNNClassifier(
         network=SMALL, weights=weights_file, n_frozen_epochs=1, max_epochs=2
-    ).fit(X, y)
+    )
+    with pytest.warns(UserWarning, match="leaves none"):
+        model.fit(X, y)
 
     key = "conv1.0.weight"
     assert_array_equal(body_of(model)[key], saved[key].numpy())
@@ -409,3 +412,114 @@ def test_networks_are_listed_without_a_download():
     assert known["resnet18"].weights == ("IMAGENET1K_V1",)
     assert known["timm/resnet18"].weights[0] == "a1_in1k"
     assert known["timm/resnet18"].license == "apache-2.0"
+
+
+def test_head_that_is_not_linear_is_trained(pictures):
+    """Of a frozen body, by more epochs at the rate of a new layer."""
+    X, y = pictures
+    parameters = {"network": "squeezenet1_1", "random_state": 0}
+    source = CNNClassifier(max_epochs=1, **parameters).fit(X, y)
+
+    model = CNNClassifier(
+        weights=FrozenEstimator(source), freeze=True, **parameters
+    ).fit(X, y)
+
+    assert model.n_iter_ == 30
+    assert model.resolved_params_["learning_rate"] == 1e-3
+    key = "features.0.weight"
+    assert_array_equal(body_of(model)[key], body_of(source)[key])
+
+
+def test_first_part_solves_the_head(pictures, weights_file):
+    """`partial_fit` begins as `fit` does, and goes on with all that is trained."""
+    X, y = pictures
+    parameters = {"network": SMALL, "weights": weights_file, "freeze": True}
+
+    whole = CNNClassifier(**parameters).fit(X, y)
+    part = CNNClassifier(**parameters).partial_fit(X, y, classes=np.unique(y))
+
+    assert_allclose(part.predict_proba(X), whole.predict_proba(X), atol=1e-6)
+
+
+def test_groups_that_hold_a_class_alone_are_cut(pictures, source):
+    """A warning says so, and the penalty is that of folds without groups."""
+    X, y = pictures
+    model = clone(source).set_params(weights=FrozenEstimator(source), freeze=True)
+
+    with pytest.warns(UserWarning, match="cut groups"):
+        model.fit(X, y, groups=np.unique(y, return_inverse=True)[1])
+
+    expected = clone(model).fit(X, y).resolved_params_
+    assert model.resolved_params_ == expected
+
+
+def test_frozen_epochs_are_added_or_warned_of(pictures, weights_file):
+    """By default they are added; where they are all there is, a warning says so."""
+    X, y = pictures
+    parameters = {"network": SMALL, "weights": weights_file, "n_frozen_epochs": 2}
+
+    assert CNNClassifier(**parameters).fit(X, y).n_iter_ == 8
+    with pytest.warns(UserWarning, match="leaves none of max_epochs=2"):
+        CNNClassifier(max_epochs=2, **parameters).fit(X, y)
+
+
+def test_callbacks_see_the_epoch_that_solves(pictures, weights_file):
+    """Scores on the training images are there from the first epoch on."""
+    X, y = pictures
+    score = EpochScoring("accuracy", on_train=True, name="found")
+
+    model = CNNClassifier(
+        network=SMALL, weights=weights_file, max_epochs=2, callbacks=[score]
+    ).fit(X, y)
+
+    assert all("found" in record for record in model.history_)
+
+
+def test_weights_that_are_not_finite_are_refused(pictures, weights_file, tmp_path):
+    """They would make every embedding NaN."""
+    X, y = pictures
+    state = torch.load(weights_file, weights_only=True)
+    state["conv1.0.weight"][0] = np.nan
+    torch.save(state, tmp_path / "nan.pt")
+
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        CNNClassifier(network=SMALL, weights=tmp_path / "nan.pt").fit(X, y)
+
+
+def test_path_of_weights_is_saved(pictures, weights_file, tmp_path):
+    """As a string, which any system can load."""
+    X, y = pictures
+    parameters = {"network": SMALL, "weights": weights_file, "freeze": True}
+    model = CNNClassifier(**parameters).fit(X, y)
+
+    dump(model, tmp_path / "model.skops")
+
+    assert load(tmp_path / "model.skops").weights == str(weights_file)
+
+
+def test_positions_of_other_sizes_are_resized(tmp_path):
+    """Whatever number of classes a vision transformer of timm was trained on."""
+    timm = pytest.importorskip("timm")
+    path = tmp_path / "vit.pt"
+    torch.save(timm.create_model("test_vit", num_classes=5).state_dict(), path)
+    X = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
+
+    model = CNNClassifier(network="timm/test_vit", weights=path, freeze=True)
+
+    assert model.fit(X, np.arange(6) % 2).predict(X).shape == (6,)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("heads", ["none"]), ("image_size", [20_000, 20_000])]
+)
+def test_forged_descriptions_are_refused(pictures, weights_file, field, value):
+    """Also with a digest that fits."""
+    X, y = pictures
+    parameters = {"network": SMALL, "weights": weights_file, "freeze": True}
+    model = CNNClassifier(image_size=32, **parameters).fit(X, y)
+    state = model.__getstate__()
+
+    state["_fitted"]["spec"][field] = value
+
+    with pytest.raises(ValueError, match="damaged"):
+        CNNClassifier().__setstate__(state)

@@ -498,7 +498,13 @@ def _build_for(spec, weights):
         _check_weights(weights, spec.build_structure())
     except ValueError as error:
         raise ValueError(f"{error}{spec.explain_version()}") from error
-    return spec.build()
+    module = spec.build()
+    for path in spec.heads:
+        try:
+            module.body.get_submodule(path)
+        except AttributeError as error:
+            raise ValueError(f"its network has no layer {path!r}") from error
+    return module
 
 
 def _check_format(state):

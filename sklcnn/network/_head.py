@@ -1,10 +1,12 @@
 """The last layer, solved on the features of a frozen body: logistic regression."""
 
 import tempfile
+import warnings
 
 import numpy as np
 import torch
 from scipy.optimize import minimize
+from sklearn.model_selection import StratifiedGroupKFold
 from torch import nn
 
 from sklcnn.network._modules import ImageNetwork
@@ -184,7 +186,7 @@ def choose_penalty(features, variances, wanted, weights, targets, groups=None):
         order = order[np.linspace(0, n_rows - 1, MAX_ROWS_TRIED).astype(int)]
     folds = np.arange(len(order)) % N_FOLDS
     if groups is not None:
-        folds = np.unique(groups[order], return_inverse=True)[1] % N_FOLDS
+        folds = _grouped_folds(targets[order], groups[order], folds)
     if len(order) < 2 * N_FOLDS or len(np.unique(folds)) < 2:
         return total / n_rows
     data = np.asarray(features[order], dtype=np.float64), wanted[order], weights[order]
@@ -283,6 +285,31 @@ def solve(features, variances, wanted, weights, penalty, *, start=None, precisio
     values = found.x.reshape(shape) * scale
     coef, bias = values[:, :-1], values[:, -1]
     return coef, bias, float(found.fun) - penalty / 2 * float((coef**2).sum())
+
+
+def _grouped_folds(targets, groups, ungrouped):
+    """Number folds that cut no group, if all classes can be learnt outside of each."""
+    n_folds = min(N_FOLDS, len(np.unique(groups)))
+    if n_folds > 1:
+        folds = np.empty(len(targets), dtype=int)
+        with warnings.catch_warnings():  # of classes with fewer groups than folds
+            warnings.simplefilter("ignore")
+            splits = StratifiedGroupKFold(n_folds).split(targets, targets, groups)
+            for number, (_, rows) in enumerate(splits):
+                folds[rows] = number
+        n_classes = len(np.unique(targets))
+        if all(
+            len(np.unique(targets[folds != number])) == n_classes
+            for number in range(n_folds)
+        ):
+            return folds
+    warnings.warn(
+        "The penalty of the last layer is chosen in folds that cut groups: there are "
+        "too few groups of some class to learn it from others. With few groups, set "
+        "weight_decay to a number.",
+        UserWarning,
+    )
+    return ungrouped
 
 
 def _split(folds, fold):

@@ -17,6 +17,7 @@ from sklcnn.network._optimization import (
 )
 from sklcnn.network._rules import (
     DECAY_OF_PARTIAL_FIT,
+    MAX_EPOCHS_OF_HEAD,
     resolve_factor,
     resolve_learning_rate,
     resolve_max_epochs,
@@ -194,16 +195,21 @@ def plan_training(net, data, parameters):
         net.network.is_tuned_gently or parameters["freeze"],
     )
     begins = not len(net.history)
-    solves_head = (
-        begins
-        and (net.network.is_tuned_gently or parameters["freeze"])
-        and has_linear_head(net.network)
-    )
+    solves_head = _solves_head(net, parameters)
+    if parameters["max_epochs"] == "auto":
+        n_epochs += parameters["n_frozen_epochs"] * net.network.is_tuned_gently
+    if begins and parameters["freeze"] and not solves_head:
+        net.lr = _rate_of_new_head(net, parameters)
+        if parameters["max_epochs"] == "auto":
+            n_epochs = resolve_max_epochs("auto", len(batches))
+            n_epochs = min(n_epochs, MAX_EPOCHS_OF_HEAD)
     if solves_head and parameters["freeze"] and not _is_random(data, parameters):
         n_epochs = 1  # features that stay the same need no second pass
     n_frozen = 0
     if begins:
         n_frozen = _count_frozen(net.network, parameters, n_epochs, solves_head)
+    if n_frozen == n_epochs and parameters["n_frozen_epochs"]:
+        _warn_if_never_thawed(parameters, n_epochs)
     rates = _plan_rates(net, parameters, n_epochs, n_frozen, solves_head, len(batches))
     decay = resolve_weight_decay(parameters["weight_decay"], rates)
     stopping = None
@@ -242,9 +248,20 @@ def plan_epoch(net, data, parameters):
     net.batch_size = batches.batch_size
     decay = parameters["weight_decay"]
     decay = DECAY_OF_PARTIAL_FIT if decay == "auto" else float(decay)
+    solves_head = _solves_head(net, parameters)
+    if parameters["freeze"] and not solves_head and not has_linear_head(net.network):
+        net.lr = _rate_of_new_head(net, parameters)
     rates = np.full((1, len(batches)), net.lr)
     net.plan = {name: parameters[name] for name in ("learning_rate", "weight_decay")}
-    return Training(net, batches, None, rates, decay)
+    return Training(
+        net,
+        batches,
+        None,
+        rates,
+        decay,
+        head_decay=parameters["weight_decay"] if solves_head else None,
+        n_frozen_epochs=int(solves_head),
+    )
 
 
 def _learning_rate(network, parameters, n_rows=0):
@@ -265,6 +282,29 @@ def _is_random(data, parameters):
     """Whether the images of an epoch are not those of the next."""
     mixes = parameters["mixup"] or parameters["cutmix"]
     return bool(mixes) or isinstance(data.images, AugmentedImages)
+
+
+def _solves_head(net, parameters):
+    """Whether the first epoch solves the last layer."""
+    begins = not len(net.history)
+    wanted = net.network.is_tuned_gently or parameters["freeze"]
+    return bool(begins and wanted and has_linear_head(net.network))
+
+
+def _rate_of_new_head(net, parameters):
+    """Learning rate of last layers with random weights, before a frozen body."""
+    optimizer = resolve_optimizer(parameters["optimizer"], net.network.is_tuned_gently)
+    return resolve_learning_rate(parameters["learning_rate"], optimizer, "new")
+
+
+def _warn_if_never_thawed(parameters, n_epochs):
+    if not parameters["freeze"]:
+        warnings.warn(
+            f"n_frozen_epochs={parameters['n_frozen_epochs']} leaves none of "
+            f"max_epochs={n_epochs} to train all layers. Use more max_epochs, or "
+            "freeze=True.",
+            UserWarning,
+        )
 
 
 def _count_frozen(network, parameters, n_epochs, solves_head):

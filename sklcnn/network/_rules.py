@@ -40,6 +40,10 @@ FEW_ROWS, MOST = 300, 3.0
 """Number of images from which rates of networks with weights rise, and how far."""
 
 
+MAX_EPOCHS_OF_HEAD = 30
+"""Number of epochs that train the last layers alone, where they can't be solved."""
+
+
 def resolve_learning_rate(learning_rate, optimizer, recipe, n_rows=0):
     """Resolve "auto" to the rate that suits an optimizer, as `resolve_optimizer`.
 

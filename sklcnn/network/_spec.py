@@ -245,7 +245,10 @@ class NetworkSpec:
             "function": callable if kind == "callable" else _is_none,
             "name": _is_word if is_named else _is_blank,
             "version": _is_word if is_named else _is_blank,
-            "image_size": lambda size: size is None or _are_sizes(size, 2),
+            "image_size": lambda size: (
+                size is None
+                or (_are_sizes(size, 2) and size[0] * size[1] <= MAX_PIXELS)
+            ),
             "interpolation": lambda kind: kind in ("bilinear", "bicubic"),
         }
         for name, is_valid in checks.items():
@@ -415,6 +418,9 @@ def _is_layout(layout):
         and isinstance(layout.get("batch_norm"), (bool, np.bool_))
     )
 
+
+MAX_PIXELS = 2**24
+"""Number of pixels up to which a file may have images resized."""
 
 LARGEST_HEAD = 5_000_000
 """Number of parameters of a last layer of 1,000 outputs, which saved ones may lack."""

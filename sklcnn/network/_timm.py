@@ -115,11 +115,12 @@ def translate(name, state, body, image_size):
     ]
     if not any(part in key for key in other for part in ("pos", "rel", "rope")):
         return state
+    first = state.get(f"{(names or ('',))[0]}.weight")
     try:
         resized = _create(
             name,
-            3,
-            None,
+            3 if first is None else first.shape[1],
+            0,  # without the last layer, which may have any number of outputs
             image_size,
             pretrained=True,
             pretrained_cfg_overlay={"state_dict": dict(state)},

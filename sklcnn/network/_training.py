@@ -237,6 +237,21 @@ def solve_head(net, batches, penalty):
     record_loss(net, "train_loss", loss)
     net.history.record("learning_rate", 0.0)
     net.history.record("weight_decay", penalty)
+    if net.callbacks_:
+        show_batches(net, batches)
+
+
+@torch.no_grad()
+def show_batches(net, batches):
+    """Tell callbacks of the batches of an epoch that took no steps."""
+    net.module_.eval()
+    for batch in batches:
+        losses, outputs = net.compute_losses(batch)
+        step = {"loss": losses.mean(), "y_pred": outputs}
+        net.history.new_batch()
+        net.notify("on_batch_begin", batch=batch, training=True)
+        record_batch(net, "train", batch, step)
+        net.notify("on_batch_end", batch=batch, training=True, **step)
 
 
 @torch.no_grad()

@@ -192,6 +192,11 @@ def load_weights(network, spec, pretrained, *, name):
             f"{spec.body_shape}. Layers {_list(problems)}. Weights must be of the same "
             "network; only its last layer may differ."
         )
+    if not all(bool(t.isfinite().all()) for t in adapted.values()):
+        raise ValueError(
+            f"{name} can't take {pretrained.shown}: some are NaN or infinity, as after "
+            "a training that diverged."
+        )
     body.load_state_dict(adapted, strict=False)
 
 
