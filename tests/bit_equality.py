@@ -55,7 +55,8 @@ def configurations(X, y):
     yield "weights", model(class_weight="balanced"), (X, y, weights)
     stopping = {"early_stopping": True, "n_iter_no_change": 2, "max_epochs": 12}
     yield "early stopping", model(**stopping), (X, y)
-    yield "warm start", model(warm_start=True, optimizer="adamw"), (X, y)
+    adamw = {"optimizer": "adamw", "learning_rate": 1e-3}
+    yield "warm start", model(warm_start=True, **adamw), (X, y)
     yield "function", model(network=network, cutmix=1.0), (X, y)
     yield "bfloat16", model(precision="bfloat16"), (X, y)
     yield "float64", model(precision="float64", lr_schedule="cosine"), (X, y)
