@@ -584,8 +584,9 @@ class CNNClassifier(
             else:
                 self._widen_range(data)
                 net = self.net_
-                if list(net.callbacks or ()) != list(self.callbacks or ()):
+                if list(net.asked_callbacks or ()) != list(self.callbacks or ()):
                     net.set_params(callbacks=list(self.callbacks or ()))
+                    net.asked_callbacks = self.callbacks
             with one_at_a_time(net.network):
                 training = plan_epoch(net, data, self.get_params(deep=False))
                 self._train(training, classes)

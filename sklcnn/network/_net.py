@@ -129,6 +129,7 @@ class Net(NeuralNetClassifier):
             self.network.draw_weights(self.seed)
         self.n_parts, self.may_split, self.best_epoch = 1, True, None
         self.plan = {}
+        self.asked_callbacks = None
         return super().initialize()
 
     def initialize_module(self):

@@ -158,6 +158,7 @@ def make_net(network, parameters, *, seed, history=()):
         verbose=int(bool(parameters["verbose"]) or are_printed(callbacks)),
         **options,
     ).initialize(draw_weights=False)
+    net.asked_callbacks = callbacks  # others may be set on the net itself
     net.history.extend(map(dict, history))
     return net
 
