@@ -40,7 +40,6 @@ from sklcnn._validation import (
     check_images,
     check_sizes,
     resolve_image_shape,
-    warn_if_lost_in_float32,
     warn_if_out_of_range,
 )
 from sklcnn._validation_data import add_validation, set_rows_aside
@@ -56,7 +55,6 @@ from sklcnn.network import (
     check_numbers,
     check_outputs,
     check_same_network,
-    choose_statistics,
     log_softmax_in_place,
     make_net,
     number_likeliest,
@@ -68,6 +66,7 @@ from sklcnn.network import (
     resolve_parameters,
     resolve_precision,
     set_formats,
+    set_statistics,
     softmax_in_place,
     use_best_weights,
 )
@@ -642,14 +641,8 @@ class CNNClassifier(
         if not statistics:
             images = plain(data.images)
             statistics = channel_statistics(images, data.weights, image_shape)
-        used = choose_statistics(
-            statistics, network.input_statistics, self.standardize, name=name
-        )
-        _, mean, std = map(np.array, used)
-        warn_if_lost_in_float32(mean, std, self.precision, name=name)
-        network.set_statistics(*used)
-        network.standardized_by = "images" if used is statistics else "weights"
-        network.pixel_dtype = str(plain(data.images).dtype)
+        dtype = plain(data.images).dtype
+        set_statistics(network, statistics, parameters, dtype=dtype, name=name)
         if checkpoints is not None:
             checkpoints.statistics = [np.asarray(part).tolist() for part in statistics]
         return make_net(network, parameters, seed=seed), checkpoints

@@ -19,7 +19,7 @@ from sklcnn._feature_cache import (
     embed_missing,
     hash_images,
 )
-from sklcnn._pretrained import weights_finder
+from sklcnn._pretrained import check_weights_parameters, weights_finder
 from sklcnn._rows import with_index
 from sklcnn._sklearn import N_JOBS, Interval, StrOptions, fit_context
 from sklcnn._validation import (
@@ -27,7 +27,6 @@ from sklcnn._validation import (
     check_images,
     check_sizes,
     resolve_image_shape,
-    warn_if_lost_in_float32,
 )
 from sklcnn.images import AugmentedImages
 from sklcnn.network import (
@@ -35,9 +34,9 @@ from sklcnn.network import (
     build_network,
     channel_statistics,
     check_function,
-    choose_statistics,
     plain,
     release_memory,
+    set_statistics,
     torch_threads,
 )
 from sklcnn.network._modules import ImageNetwork
@@ -306,8 +305,7 @@ class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         name = type(self).__name__
         check_function(self.network, name=name)
         check_sizes(self.image_shape, (2, 3), "image_shape", name=name)
-        if not isinstance(self.image_size, (str, Integral)):
-            check_sizes(self.image_size, (2,), "image_size", name=name)
+        check_weights_parameters(self)
         if self.cache_dir is not None and not os.fspath(self.cache_dir):
             raise ValueError(
                 f"{name} expects cache_dir to be a folder. Got an empty name: use '.' "
@@ -315,11 +313,6 @@ class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             )
         if self.weights is not None:
             return
-        if self.standardize == "weights":
-            raise ValueError(
-                f"{name} got standardize='weights' and weights=None: only weights tell "
-                "by which statistics to standardize. Use standardize='auto'."
-            )
         warnings.warn(
             f"{name} got weights=None: embeddings are those of a network with random "
             "weights. Set weights='DEFAULT', say, for those of a trained one.",
@@ -354,13 +347,8 @@ class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             chosen = np.linspace(0, len(rows) - 1, IMAGES_MEASURED).astype(int)
             counted[np.setdiff1d(rows, rows[chosen])] = 0
         measured = channel_statistics(images, counted, network.spec.image_shape)
-        used = choose_statistics(
-            measured, network.input_statistics, self.standardize, name=name
-        )
-        warn_if_lost_in_float32(*map(np.array, used[1:]), self.precision, name=name)
-        network.set_statistics(*used)
-        network.standardized_by = "images" if used is measured else "weights"
-        network.pixel_dtype = str(images.dtype)
+        parameters = self.get_params(deep=False)
+        set_statistics(network, measured, parameters, dtype=images.dtype, name=name)
 
     def _run(self, network, images, *, batch_size, **options):
         """Compute embeddings of images that were checked."""
@@ -415,7 +403,7 @@ class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _batch_size(self):
         """Number of images per pass."""
         if self.batch_size == "auto":
-            return self._network._prediction_batch_size()
+            return self._network.prediction_batch_size()
         return self.batch_size
 
     def __sklearn_is_fitted__(self):

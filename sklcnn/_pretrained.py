@@ -1,13 +1,33 @@
 """Weights of a named network, a file or another fitted estimator, for an estimator."""
 
 import os
+from numbers import Integral
 
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
+from sklcnn._validation import check_sizes
 from sklcnn.network import FittedNetwork, Pretrained, find_weights, is_file
 from sklcnn.persistence import load
+
+
+def check_weights_parameters(estimator):
+    """Check `image_size` and `standardize` of an estimator that takes weights.
+
+    Raises
+    ------
+    ValueError
+        If the size is none, or the statistics of weights are asked for without any.
+    """
+    name, size = type(estimator).__name__, estimator.image_size
+    if size is not None and not isinstance(size, (str, Integral)):
+        check_sizes(size, (2,), "image_size", name=name)
+    if estimator.standardize == "weights" and estimator.weights is None:
+        raise ValueError(
+            f"{name} got standardize='weights' and weights=None: only weights tell by "
+            "which statistics to standardize. Use standardize='auto'."
+        )
 
 
 def weights_finder(weights, *, name):

@@ -1,11 +1,10 @@
 """Images, labels and weights to train on, checked."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from sklcnn._labels import check_labels, check_weights, encode_labels, find_classes
+from sklcnn._pretrained import check_weights_parameters
 from sklcnn._validation import check_sizes
 from sklcnn.network import TrainingData, check_callbacks, check_function, with_steps_of
 
@@ -23,14 +22,7 @@ def check_network_parameters(estimator):
     check_callbacks(estimator.callbacks, name=name)
     for parameter in ("conv_channels", "hidden_units"):
         check_sizes(getattr(estimator, parameter), None, parameter, name=name)
-    size = estimator.image_size
-    if size is not None and not isinstance(size, (str, Integral)):
-        check_sizes(size, (2,), "image_size", name=name)
-    if estimator.standardize == "weights" and estimator.weights is None:
-        raise ValueError(
-            f"{name} got standardize='weights' and weights=None: only weights tell by "
-            "which statistics to standardize. Use standardize='auto'."
-        )
+    check_weights_parameters(estimator)
 
 
 def check_training_data(

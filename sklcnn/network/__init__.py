@@ -24,10 +24,11 @@ from sklcnn.network._plan import (
     plan_training,
     resolve_parameters,
     set_formats,
+    set_statistics,
 )
 from sklcnn.network._rules import resolve_precision
 from sklcnn.network._split import split_rows
-from sklcnn.network._statistics import channel_statistics, choose_statistics
+from sklcnn.network._statistics import channel_statistics
 from sklcnn.network._training import DivergenceError, use_best_weights
 from sklcnn.network._weights import Pretrained, find_weights, is_file
 
@@ -46,7 +47,6 @@ __all__ = [
     "check_numbers",
     "check_outputs",
     "check_same_network",
-    "choose_statistics",
     "find_weights",
     "is_file",
     "log_softmax_in_place",
@@ -61,6 +61,7 @@ __all__ = [
     "resolve_parameters",
     "resolve_precision",
     "set_formats",
+    "set_statistics",
     "softmax_in_place",
     "split_rows",
     "torch_threads",

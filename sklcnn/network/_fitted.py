@@ -251,7 +251,7 @@ class FittedNetwork:
         """Cut images into padded batches, and warn where their range is another one."""
         name = options.get("name", "The network")
         known_range = options.get("pixel_range", self.pixel_range)
-        size = options.get("batch_size") or self._prediction_batch_size()
+        size = options.get("batch_size") or self.prediction_batch_size()
         batches = padded_batches(
             images, size, image_shape=self.spec.image_shape, device=self.device
         )
@@ -314,7 +314,7 @@ class FittedNetwork:
             for parameter in kept:
                 parameter.requires_grad_(True)
 
-    def _prediction_batch_size(self):
+    def prediction_batch_size(self):
         """Size that depends on the shape of an image alone: see `padded_batches`."""
         kind = torch.device(self.device).type
         target = PIXELS_PREDICTED.get(kind, 2**22) / math.prod(self.spec.body_shape)

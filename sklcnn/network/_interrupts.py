@@ -16,7 +16,7 @@ def is_raised_on_purpose(interrupt, *, outer=None):
     Parameters
     ----------
     interrupt : KeyboardInterrupt
-        The exception, as it was caught.
+        The caught exception.
     outer : BaseException or None
         The exception that was being handled before: it has no part in this one.
 

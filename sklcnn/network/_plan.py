@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 
+from sklcnn._validation import warn_if_lost_in_float32
 from sklcnn.images import AugmentedImages
 from sklcnn.network._fitted import FittedNetwork, build_module
 from sklcnn.network._hardware import resolve_device
@@ -26,6 +27,7 @@ from sklcnn.network._rules import (
     resolve_weight_decay,
 )
 from sklcnn.network._spec import CONVNET_DEFAULTS, describe_network
+from sklcnn.network._statistics import choose_statistics
 from sklcnn.network._training import Training
 from sklcnn.network._weights import adapt_statistics, load_weights
 
@@ -190,27 +192,11 @@ def plan_training(net, data, parameters):
     take_parameters(net, parameters, len(data.rows))
     batches, valid = net.make_batches(data)
     net.batch_size = batches.batch_size
-    n_epochs = resolve_max_epochs(
-        parameters["max_epochs"],
-        len(batches),
-        net.network.is_tuned_gently or parameters["freeze"],
-    )
-    begins = not len(net.history)
     solves_head = _solves_head(net, parameters)
-    if parameters["max_epochs"] == "auto":
-        n_epochs += parameters["n_frozen_epochs"] * net.network.is_tuned_gently
-    if begins and parameters["freeze"] and not solves_head:
+    if _trains_new_head(net, parameters, solves_head):
         net.lr = _rate_of_new_head(net, parameters)
-        if parameters["max_epochs"] == "auto":
-            n_epochs = resolve_max_epochs("auto", len(batches))
-            n_epochs = min(n_epochs, MAX_EPOCHS_OF_HEAD)
-    if solves_head and parameters["freeze"] and not _is_random(data, parameters):
-        n_epochs = 1  # features that stay the same need no second pass
-    n_frozen = 0
-    if begins:
-        n_frozen = _count_frozen(net.network, parameters, n_epochs, solves_head)
-    if n_frozen == n_epochs and parameters["n_frozen_epochs"]:
-        _warn_if_never_thawed(parameters, n_epochs)
+    n_epochs = _count_epochs(net, data, parameters, len(batches), solves_head)
+    n_frozen = _count_frozen(net, parameters, n_epochs, solves_head)
     rates = _plan_rates(net, parameters, n_epochs, n_frozen, solves_head, len(batches))
     decay = resolve_weight_decay(parameters["weight_decay"], rates)
     stopping = None
@@ -250,7 +236,7 @@ def plan_epoch(net, data, parameters):
     decay = parameters["weight_decay"]
     decay = DECAY_OF_PARTIAL_FIT if decay == "auto" else float(decay)
     solves_head = _solves_head(net, parameters)
-    if parameters["freeze"] and not solves_head and not has_linear_head(net.network):
+    if _trains_new_head(net, parameters, solves_head):
         net.lr = _rate_of_new_head(net, parameters)
     rates = np.full((1, len(batches)), net.lr)
     net.plan = {name: parameters[name] for name in ("learning_rate", "weight_decay")}
@@ -292,29 +278,50 @@ def _solves_head(net, parameters):
     return bool(begins and wanted and has_linear_head(net.network))
 
 
+def _trains_new_head(net, parameters, solves_head):
+    """Whether last layers that were never solved are trained before a frozen body."""
+    was_solved = len(net.history) and "weight_decay" in net.history[0]
+    return bool(parameters["freeze"] and not solves_head and not was_solved)
+
+
 def _rate_of_new_head(net, parameters):
     """Learning rate of last layers with random weights, before a frozen body."""
     optimizer = resolve_optimizer(parameters["optimizer"], net.network.is_tuned_gently)
     return resolve_learning_rate(parameters["learning_rate"], optimizer, "new")
 
 
-def _warn_if_never_thawed(parameters, n_epochs):
-    if not parameters["freeze"]:
+def _count_epochs(net, data, parameters, n_steps, solves_head):
+    """Resolve `max_epochs`, by what of the network is trained."""
+    is_tuned, freezes = net.network.is_tuned_gently, parameters["freeze"]
+    if solves_head and freezes and not _is_random(data, parameters):
+        return 1  # features that stay the same need no second pass
+    trains_new_head = _trains_new_head(net, parameters, solves_head)
+    n_epochs = resolve_max_epochs(
+        parameters["max_epochs"], n_steps, (is_tuned or freezes) and not trains_new_head
+    )
+    if parameters["max_epochs"] != "auto":
+        return n_epochs
+    if trains_new_head:
+        return min(n_epochs, MAX_EPOCHS_OF_HEAD)
+    return n_epochs + parameters["n_frozen_epochs"] * is_tuned
+
+
+def _count_frozen(net, parameters, n_epochs, solves_head):
+    """Count the epochs with a frozen body, with the one that solves the head."""
+    if len(net.history):  # goes on
+        return 0
+    if parameters["freeze"]:
+        return n_epochs
+    n_frozen = parameters["n_frozen_epochs"] + solves_head
+    if net.network.is_tuned_gently and not solves_head:  # a new head is trained first
+        n_frozen = max(n_frozen, math.ceil(n_epochs / 4))
+    if parameters["n_frozen_epochs"] and n_frozen >= n_epochs:
         warnings.warn(
             f"n_frozen_epochs={parameters['n_frozen_epochs']} leaves none of "
             f"max_epochs={n_epochs} to train all layers. Use more max_epochs, or "
             "freeze=True.",
             UserWarning,
         )
-
-
-def _count_frozen(network, parameters, n_epochs, solves_head):
-    """Count the epochs with a frozen body, with the one that solves the head."""
-    if parameters["freeze"]:
-        return n_epochs
-    n_frozen = parameters["n_frozen_epochs"] + solves_head
-    if network.is_tuned_gently and not solves_head:  # a new head has to be trained
-        n_frozen = max(n_frozen, math.ceil(n_epochs / 4))
     return min(n_frozen, n_epochs)
 
 
@@ -364,3 +371,29 @@ def resolve_parameters(training, parameters):
         "device": network.device,
     }
     return {key: value for key, value in values.items() if parameters[key] == "auto"}
+
+
+def set_statistics(network, measured, parameters, *, dtype, name):
+    """Choose the statistics by which pixels are standardized, and set them.
+
+    Parameters
+    ----------
+    network : FittedNetwork
+        The network.
+    measured : tuple
+        Range, mean and standard deviation of the training pixels.
+    parameters : dict
+        Parameters of the estimator.
+    dtype : dtype
+        Dtype of the training images.
+    name : str
+        Name of the estimator, for messages.
+    """
+    used = choose_statistics(
+        measured, network.input_statistics, parameters["standardize"], name=name
+    )
+    mean, std = map(np.array, used[1:])
+    warn_if_lost_in_float32(mean, std, parameters["precision"], name=name)
+    network.set_statistics(*used)
+    network.standardized_by = "images" if used is measured else "weights"
+    network.pixel_dtype = str(dtype)
