@@ -15,6 +15,7 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from sklcnn._calibrated import calibrate_after, calibrate_before
 from sklcnn._label_arrays import as_labels
 from sklcnn._pretrained import weights_finder
 from sklcnn._rows import with_index
@@ -100,7 +101,7 @@ class CNNClassifier(
         `(n, n_channels, height, width)` to logits of shape `(n, n_classes)`; it is
         tried on two images of noise. It must be importable for the classifier to be
         pickled. The parameters from
-        `conv_channels` to `batch_norm` describe the built-in network only; a warning
+        `conv_channels` to `stride` describe the built-in network only; a warning
         names those that are set beside another one.
     weights : str, path-like, FrozenEstimator or None, default=None
         Weights to begin with, in all layers but the last. "DEFAULT", or another name
@@ -127,14 +128,16 @@ class CNNClassifier(
         those that `weights` were trained with, or those of the training images. "auto"
         is the former where there are weights and pixels fill at least a quarter of the
         range of 0 to 1.
-    conv_channels : sequence of int, default=(32, 64, 128)
+    conv_channels : sequence of int or "auto", default="auto"
         Number of channels of each block of convolution, pooling, batch normalization
-        and ReLU.
+        and ReLU. "auto" is (16, 32, 64, 128), with further blocks of 128 for sides that
+        they would leave larger than 4 pixels.
     kernel_size : int, default=3
         Side of the square kernels, in pixels.
     pool_size : int, default=2
-        Side of the square windows of max pooling, in pixels; 1 does not pool. A side of
-        the image is no longer pooled where it would fall under 2 pixels.
+        Side of the square windows of max pooling, in pixels; 1 does not pool. The last
+        blocks pool, as many as leave a side of at least 2 pixels; the first one only
+        where the others leave more than 4.
     hidden_units : sequence of int, default=(128,)
         Number of units of each fully-connected layer before the last.
     dropout : float, default=0.0
@@ -142,6 +145,9 @@ class CNNClassifier(
         in [0, 1).
     batch_norm : bool, default=True
         Whether to normalize the output of convolutions over the batch.
+    stride : int or "auto", default="auto"
+        Stride of the first convolution, in pixels; from 2 on, its kernel is twice as
+        wide. "auto" is 1, for sides from 48 pixels on 2, and from 96 pixels on 4.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, `{label: weight}`, multiplied with the weights of
         the images; "balanced" weights classes inversely to their frequency.
@@ -178,7 +184,9 @@ class CNNClassifier(
         `n_samples / 50`, between 16 and 128.
     max_epochs : int or "auto", default="auto"
         Number of passes over the training images. "auto" is 10 epochs; for
-        few images it is as many as make 1,000 steps, at most 100. For a named
+        few images it is as many as make 1,000 steps, at most 100. With random steps,
+        `mixup` or `cutmix` it is 15; for few images as many as make 3,000 steps, at
+        most 300. For a named
         network with `weights` it is 6, of which the first one solves the last layer.
     early_stopping : bool, default=False
         Whether to set images aside for validation, stop when their loss no longer
@@ -193,6 +201,10 @@ class CNNClassifier(
         Number of epochs without improvement after which `early_stopping` stops.
     tol : float, default=1e-4
         By how much the validation loss must fall to count as an improvement.
+    calibration_fraction : float, default=0.2
+        Share of the images, at most 1,000 of them, on which the probabilities are
+        calibrated, in [0, 1); 0 is off. Before the training, an auxiliary network is
+        trained on the others for a quarter of the epochs: see Notes.
     device : str, default="auto"
         "cpu", "cuda", "cuda:<index>", another device that torch knows, such as "mps" or
         "xpu", or "auto", which is CUDA where it is available, else the CPU. Where there
@@ -222,8 +234,10 @@ class CNNClassifier(
         Determines the initial weights, the order of the images, dropout and the images
         set aside. An int makes results on a CPU the same to the last bit; None draws a
         seed from numpy's global generator.
-    verbose : int, default=0
-        1 shows a progress bar over the epochs, and how large `checkpoint_dir` is.
+    verbose : int or "auto", default="auto"
+        1 shows a progress bar over the epochs, and how large `checkpoint_dir` is; 0
+        shows nothing. "auto" shows the bar in a terminal or a notebook, for trainings
+        of over 3 seconds, while they last.
 
     Attributes
     ----------
@@ -242,6 +256,9 @@ class CNNClassifier(
         Number of epochs trained.
     resolved_params_ : dict
         What the parameters that are "auto" came to.
+    temperature_ : float
+        What logits are divided by: over 1 where the network would be too sure of itself
+        on images it was not trained on, under 1 where it would not be sure enough.
     best_epoch_ : int
         Position in `history_`, from 0, of the epoch whose weights were kept.
     n_features_in_ : int
@@ -271,6 +288,14 @@ class CNNClassifier(
     evaluation mode, or the last layer alone on random draws. Networks whose outputs are
     no linear function of one layer's inputs train the last layers for a quarter of the
     epochs instead. Features beyond 2 GB lie in a temporary file.
+
+    A network that has learnt its training images by heart is too sure of itself on
+    others. So logits are divided by a temperature [4]_, which leaves the predicted
+    class as it is. It is fitted to images that the network was not trained on: those of
+    `early_stopping` or `X_val`, or else those that `calibration_fraction` sets aside
+    from an auxiliary network of the same layers, which is not kept. The classifier
+    itself trains on all images. With fewer than 20 images set aside, with `weights` and
+    with `freeze`, it is 1; `partial_fit` and `warm_start` leave it as it is.
 
     Where `fit` or `partial_fit` fails or is interrupted, by Ctrl-C say, what was
     finished stays: the network of the last epoch that ended, with `n_iter_` and
@@ -320,6 +345,8 @@ class CNNClassifier(
     .. [2] H. Zhang et al., "mixup: Beyond empirical risk minimization", 2018.
     .. [3] S. Yun et al., "CutMix: Regularization strategy to train strong classifiers
        with localizable features", 2019.
+    .. [4] C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern
+       neural networks", 2017.
 
     Examples
     --------
@@ -350,12 +377,13 @@ class CNNClassifier(
             None,
         ],
         "standardize": [StrOptions({"auto", "weights", "images"})],
-        "conv_channels": ["array-like"],
+        "conv_channels": ["array-like", StrOptions({"auto"})],
         "kernel_size": [Interval(Integral, 1, None, closed="left")],
         "pool_size": [Interval(Integral, 1, None, closed="left")],
         "hidden_units": ["array-like"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "batch_norm": ["boolean"],
+        "stride": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "mixup": [Interval(Real, 0, None, closed="left")],
@@ -381,6 +409,7 @@ class CNNClassifier(
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "calibration_fraction": [Interval(Real, 0, 1, closed="left")],
         "device": [str],
         "precision": [StrOptions({"auto", "float32", "bfloat16", "float64"})],
         "compile": ["boolean"],
@@ -389,7 +418,7 @@ class CNNClassifier(
         "warm_start": ["boolean"],
         "callbacks": [list, tuple, None],
         "random_state": ["random_state"],
-        "verbose": ["verbose"],
+        "verbose": ["verbose", StrOptions({"auto"})],
     }
 
     def __init__(
@@ -403,12 +432,13 @@ class CNNClassifier(
         backbone_learning_rate_factor="auto",
         image_size=None,
         standardize="auto",
-        conv_channels=(32, 64, 128),
+        conv_channels="auto",
         kernel_size=3,
         pool_size=2,
         hidden_units=(128,),
         dropout=0.0,
         batch_norm=True,
+        stride="auto",
         class_weight=None,
         label_smoothing=0.0,
         mixup=0.0,
@@ -425,6 +455,7 @@ class CNNClassifier(
         validation_fraction=0.1,
         n_iter_no_change=5,
         tol=1e-4,
+        calibration_fraction=0.2,
         device="auto",
         precision="auto",
         compile=False,
@@ -433,7 +464,7 @@ class CNNClassifier(
         warm_start=False,
         callbacks=None,
         random_state=None,
-        verbose=0,
+        verbose="auto",
     ):
         self.image_shape = image_shape
         self.network = network
@@ -449,6 +480,7 @@ class CNNClassifier(
         self.hidden_units = hidden_units
         self.dropout = dropout
         self.batch_norm = batch_norm
+        self.stride = stride
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
         self.mixup = mixup
@@ -465,6 +497,7 @@ class CNNClassifier(
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.calibration_fraction = calibration_fraction
         self.device = device
         self.precision = precision
         self.compile = compile
@@ -540,7 +573,9 @@ class CNNClassifier(
                 net, checkpoints = self._begin(data, classes, image_shape, seed)
             training = plan_training(net, data, self.get_params(deep=False))
             resume(training, checkpoints)
+            calibrate_before(training, data, classes, self)
             self._train(training, classes, checkpoints, told)
+            calibrate_after(training, self)
         release_memory(net.device)
         return self
 
@@ -699,7 +734,7 @@ class CNNClassifier(
             options["save"] = saver(checkpoints)
         try:
             net.run_training(
-                training, n_jobs=self.n_jobs, progress=bool(self.verbose), **options
+                training, n_jobs=self.n_jobs, progress=self.verbose, **options
             )
         except DivergenceError:  # it would diverge again
             if checkpoints is not None:
@@ -852,6 +887,11 @@ class CNNClassifier(
         """Number of epochs trained."""
         self._of_fitted("n_iter_")
         return len(self._history())
+
+    @property
+    def temperature_(self):
+        """What logits are divided by."""
+        return self._of_fitted("temperature_").module.temperature
 
     @property
     def best_epoch_(self):

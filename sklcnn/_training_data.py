@@ -21,7 +21,9 @@ def check_network_parameters(estimator):
     check_function(estimator.network, name=name)
     check_callbacks(estimator.callbacks, name=name)
     for parameter in ("conv_channels", "hidden_units"):
-        check_sizes(getattr(estimator, parameter), None, parameter, name=name)
+        sizes = getattr(estimator, parameter)
+        if not isinstance(sizes, str):  # "auto"
+            check_sizes(sizes, None, parameter, name=name)
     check_weights_parameters(estimator)
 
 

@@ -15,12 +15,14 @@ from sklcnn.augmentation._color import (
 )
 from sklcnn.augmentation._geometric import (
     RandomPerspective,
+    RandomResizedCrop,
     RandomRotation,
     RandomScale,
     RandomShear,
     RandomTranslation,
 )
 from sklcnn.augmentation._noise import RandomBlur, RandomErasing, RandomNoise
+from sklcnn.augmentation._policies import RandAugment
 from sklcnn.augmentation._stages import Pixelwise, Recolor, Stage, Warp
 from sklcnn.augmentation._whole_pixels import RandomCrop, RandomFlip
 from sklcnn.images._random import RowRandom
@@ -29,6 +31,7 @@ __all__ = [
     "BaseAugmentation",
     "ImageFormat",
     "Pixelwise",
+    "RandAugment",
     "RandomBlur",
     "RandomBrightness",
     "RandomContrast",
@@ -38,6 +41,7 @@ __all__ = [
     "RandomGamma",
     "RandomNoise",
     "RandomPerspective",
+    "RandomResizedCrop",
     "RandomRotation",
     "RandomSaturation",
     "RandomScale",

@@ -94,8 +94,8 @@ class BaseAugmentation(ImageStepMixin, BaseEstimator, ABC):
 
         Returns
         -------
-        stage : Stage
-            The transform of a batch.
+        stage : Stage or list of Stage
+            The transform of a batch, or several of them in their order.
         """
 
     def check_shape(self, image_shape):

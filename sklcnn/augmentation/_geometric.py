@@ -263,6 +263,94 @@ class RandomScale(_GeometricAugmentation):
         return scaling(factors, factors)
 
 
+class RandomResizedCrop(_GeometricAugmentation):
+    """Crop a random part of images, and enlarge it to their size.
+
+    Consecutive geometric steps with the same `mode`, `cval` and `order` are merged into
+    one interpolation.
+
+    Parameters
+    ----------
+    scale : pair of floats, default=(0.35, 1.0)
+        Range of the area of the part, as a fraction of the image's. Drawn uniformly.
+        Large training sets take (0.08, 1.0) [1]_.
+    ratio : pair of floats, default=(0.75, 1.3333333333333333)
+        Range of the width of the part divided by its height, relative to those of the
+        image. Drawn log-uniformly. What would be wider or higher than the image is cut
+        to it.
+    mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
+        What lies outside the image, in the words of `numpy.pad` and scikit-image. The
+        part lies inside: this matters to neighboring geometric steps.
+    cval : float or "border", default="border"
+        Pixel value outside the image for ``mode="constant"``, on the scale of the
+        images: 255 is white in uint8. ``"border"`` is the median color of the pixels at
+        the border, for each image.
+    order : {0, 1}, default=1
+        0 takes the nearest pixel, 1 interpolates linearly.
+    p : float, default=1.0
+        Probability of applying the transform to an image.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of an image, as seen in `fit`.
+    n_features_in_ : int
+        Number of features seen in `fit`. Defined only for flat images.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen in `fit`. Defined only for flat images from a data
+        frame.
+
+    See Also
+    --------
+    RandomCrop : Move images by whole pixels.
+    RandomScale : Scale images at random.
+
+    References
+    ----------
+    .. [1] C. Szegedy et al., "Going deeper with convolutions", 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklcnn.augmentation import RandomResizedCrop
+    >>> X = np.ones((1, 8, 8))
+    >>> augmented = RandomResizedCrop(scale=(0.5, 1.0)).fit_transform(X)
+    >>> augmented.draw().shape
+    (1, 8, 8)
+    """
+
+    _parameter_constraints: dict = {
+        "scale": [Pair(Real, 0, 1, closed="right")],
+        "ratio": [Pair(Real, 0, None, closed="neither")],
+        **_INTERPOLATION,
+    }
+
+    def __init__(
+        self,
+        scale=(0.35, 1.0),
+        *,
+        ratio=(3 / 4, 4 / 3),
+        mode="constant",
+        cval="border",
+        order=1,
+        p=1.0,
+    ):
+        self.scale = scale
+        self.ratio = ratio
+        self.mode = mode
+        self.cval = cval
+        self.order = order
+        self.p = p
+
+    def _draw_matrices(self, random, image_shape):
+        height, width, _ = image_shape
+        area, ratio = random.uniform(*self.scale), random.log_uniform(*self.ratio)
+        x = np.minimum(np.sqrt(area * ratio), 1)  # width of the part, as a fraction
+        y = np.minimum(np.sqrt(area / ratio), 1)
+        left, top = ((1 - part) / 2 * random.uniform(-1, 1) for part in (x, y))
+        return translation(-left * width, -top * height) @ scaling(1 / x, 1 / y)
+
+
 class RandomShear(_GeometricAugmentation):
     """Shear images horizontally at random.
 

@@ -339,6 +339,41 @@ class Erase(Stage):
         return batch.where(kept, value)
 
 
+class Selected(Stage):
+    """Change the values of some images, and leave the others as they are.
+
+    Parameters
+    ----------
+    function : callable
+        Called with the images that are selected, the range of the training pixels and
+        one tensor of shape (n, 1, 1, 1) for each of `parameters`.
+    is_selected : ndarray of shape (n_samples,), dtype bool
+        Which images are changed.
+    pixel_range : tuple of two floats
+        Range of the training pixels.
+    *parameters : ndarray of shape (n_samples,)
+        Parameters of all images.
+    """
+
+    def __init__(self, function, is_selected, pixel_range, *parameters):
+        self.function = function
+        self.is_selected = is_selected
+        self.pixel_range = pixel_range
+        self.parameters = parameters
+
+    def __call__(self, batch, rows):
+        """Call the function with the images that are selected."""
+        is_selected = self.is_selected[rows]
+        if not is_selected.any():
+            return batch
+        places = to_device(np.flatnonzero(is_selected), batch.device)
+        picked = rows[is_selected]
+        parameters = (per_image(values[picked], batch) for values in self.parameters)
+        images = batch.index_select(0, places)
+        changed = self.function(images, self.pixel_range, *parameters)
+        return batch.index_copy(0, places, changed)
+
+
 def per_image(values, batch):
     """Make one parameter per image a tensor that is broadcast over the batch."""
     return _like(values, batch).view(-1, 1, 1, 1)

@@ -27,6 +27,7 @@ LEFT_OUT = {
     "precision",
     "random_state",
     "standardize",
+    "stride",
     "verbose",
     "warm_start",
     "weights",
@@ -120,7 +121,7 @@ def find_checkpoints(parameters, data, network, *, classes, seed):
         only_finished=bool(parameters["callbacks"]),
         outputs=try_out(network, len(data.rows)),
     )
-    if parameters["verbose"]:
+    if parameters["verbose"] not in (0, "auto"):
         tqdm.write(checkpoints.summary())
     return checkpoints
 

@@ -27,6 +27,7 @@ def state_of(training):
     facts = {
         "n_epochs": len(net.history),
         "n_parts": net.n_parts,
+        "temperature": net.module_.temperature,
         "stopped": bool(training.is_stopped),
         "history": [_plain(record) for record in net.history],
         "rates": [
@@ -82,6 +83,7 @@ def restore(training, checkpoint):
         stopping.weights, stopping.early_weights = best or None, early or None
     net.history.extend(facts["history"])
     net.n_parts = facts["n_parts"]
+    net.module_.temperature = facts.get("temperature", 1.0)
     training.is_stopped = facts["stopped"]
 
 

@@ -265,18 +265,20 @@ class Draws:
         for number, step in enumerate(self.steps):
             step.check_shape(image_shape)
             random = RowRandom(self.rows, *self.counters, number)
-            stage = step.draw_stage(random, image_format)
-            if not hasattr(stage, "then"):
-                raise TypeError(
-                    f"{type(step).__name__}.draw_stage must return a stage, such as "
-                    "Pixelwise(function, *parameters) or Warp(matrices) of "
-                    f"sklcnn.augmentation. Got {stage!r} instead."
-                )
-            both = stages[-1].then(stage) if stages else None
-            if both is not None:
-                stage = both
-                stages.pop()
-            stages.append(stage)
+            drawn = step.draw_stage(random, image_format)
+            for stage in drawn if isinstance(drawn, list) else [drawn]:
+                if not hasattr(stage, "then"):
+                    raise TypeError(
+                        f"{type(step).__name__}.draw_stage must return a stage, such "
+                        "as Pixelwise(function, *parameters) or Warp(matrices) of "
+                        "sklcnn.augmentation, or a list of them. Got "
+                        f"{drawn!r} instead."
+                    )
+                both = stages[-1].then(stage) if stages else None
+                if both is not None:
+                    stage = both
+                    stages.pop()
+                stages.append(stage)
         return stages
 
 

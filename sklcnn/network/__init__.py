@@ -1,6 +1,7 @@
 """The network: its layers, how it is fed and how it is trained."""
 
 from sklcnn.network._batches import TrainingData, plain, with_steps_of
+from sklcnn.network._calibration import fit_temperature
 from sklcnn.network._contract import check_function
 from sklcnn.network._fitted import FittedNetwork
 from sklcnn.network._hardware import resolve_device, torch_threads
@@ -48,6 +49,7 @@ __all__ = [
     "check_outputs",
     "check_same_network",
     "find_weights",
+    "fit_temperature",
     "is_file",
     "log_softmax_in_place",
     "make_net",

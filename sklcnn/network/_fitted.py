@@ -112,9 +112,11 @@ class FittedNetwork:
             (parameter, parameter.data) for parameter in self.module.parameters()
         ]
         facts = {name: value for name, value in vars(self).items() if name != "lock"}
+        temperature = self.module.temperature
 
         def restore():
             with self.lock.writing():
+                self.module.temperature = temperature
                 for layer, parameters, buffers in layers:
                     layer._parameters.update(parameters)
                     layer._buffers.update(buffers)
@@ -337,6 +339,7 @@ class FittedNetwork:
             )
         fresh = build_module(self.spec, seed, self.device)[1].body
         self.module.body.load_state_dict(fresh.state_dict())
+        self.module.temperature = 1.0
 
     def state(self, sealed=None):
         """Give everything as plain values and numpy arrays, with a digest.
@@ -367,6 +370,8 @@ class FittedNetwork:
         }
         if self.is_pretrained:
             state |= {"is_pretrained": True, "standardized_by": self.standardized_by}
+        if self.module.temperature != 1:
+            state["temperature"] = self.module.temperature
         return state | {"digest": _digest(state, sealed)}
 
     @classmethod
@@ -423,6 +428,9 @@ class FittedNetwork:
         module.load_state_dict(
             {key: torch.tensor(array) for key, array in weights.items()}
         )
+        module.temperature = float(state.get("temperature", 1.0))
+        if not 0 < module.temperature < math.inf:
+            raise ValueError(f"its temperature is {module.temperature}")
         low, high = map(float, state["pixel_range"])
         network = cls(spec, module.eval(), (low, high), "cpu")
         network.pixel_dtype = state.get("pixel_dtype")

@@ -50,6 +50,8 @@ class ImageNetwork(nn.Module):
 
     Attributes
     ----------
+    temperature : float
+        What logits are divided by, but for training; 1 leaves them as they are.
     frozen : {"nothing", "normalization", "body"}
         What stays in evaluation mode while the network trains: nothing, layers of batch
         normalization, or all layers but the heads.
@@ -64,11 +66,15 @@ class ImageNetwork(nn.Module):
         self.heads = tuple(heads)
         self.image_size = image_size
         self.interpolation = interpolation
+        self.temperature = 1.0
         self.frozen = "nothing"
 
     def forward(self, images):
         """Compute logits for images of shape (n, height, width, n_channels)."""
-        return self.body(self.resize(self.standardize(images)))
+        logits = self.body(self.resize(self.standardize(images)))
+        if self.training or self.temperature == 1:
+            return logits
+        return logits / self.temperature
 
     def resize(self, images):
         """Resize images of shape (n, n_channels, height, width)."""

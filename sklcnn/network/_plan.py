@@ -157,7 +157,7 @@ def make_net(network, parameters, *, seed, history=()):
         callbacks=None if callbacks is None else list(callbacks),
         n_jobs=parameters["n_jobs"],
         device=network.device,
-        verbose=int(bool(parameters["verbose"]) or are_printed(callbacks)),
+        verbose=int(parameters["verbose"] in (True, 1) or are_printed(callbacks)),
         **options,
     ).initialize(draw_weights=False)
     net.asked_callbacks = callbacks  # others may be set on the net itself
@@ -297,7 +297,10 @@ def _count_epochs(net, data, parameters, n_steps, solves_head):
         return 1  # features that stay the same need no second pass
     trains_new_head = _trains_new_head(net, parameters, solves_head)
     n_epochs = resolve_max_epochs(
-        parameters["max_epochs"], n_steps, (is_tuned or freezes) and not trains_new_head
+        parameters["max_epochs"],
+        n_steps,
+        (is_tuned or freezes) and not trains_new_head,
+        _is_random(data, parameters),
     )
     if parameters["max_epochs"] != "auto":
         return n_epochs

@@ -16,6 +16,9 @@ DECAY_OF_PARTIAL_FIT = 5e-4
 MIN_EPOCHS, MAX_EPOCHS, TARGET_STEPS = 10, 100, 1000
 """Bounds on the number of epochs, and the target number of steps."""
 
+LONGER_IF_MANY, LONGER_IF_FEW = 1.5, 3.0
+"""Factors of the bounds on the number of epochs where images are never the same twice:
+of the lower bound, which many images have, and of the upper one and the target."""
 
 MAX_EPOCHS_PRETRAINED = 6
 """Number of epochs of networks with weights; the first one solves the last layer."""
@@ -70,7 +73,7 @@ def resolve_batch_size(batch_size, n_rows):
     return batch_size
 
 
-def resolve_max_epochs(max_epochs, n_steps, is_pretrained=False):
+def resolve_max_epochs(max_epochs, n_steps, is_pretrained=False, is_random=False):
     """Resolve "auto" to as many epochs as reach a target number of steps.
 
     Parameters
@@ -81,16 +84,23 @@ def resolve_max_epochs(max_epochs, n_steps, is_pretrained=False):
         Number of steps per epoch.
     is_pretrained : bool, default=False
         Whether the network began with weights: few epochs do then.
+    is_random : bool, default=False
+        Whether images are transformed or mixed at random: they are learnt more slowly
+        then, and can be learnt for longer.
 
     Returns
     -------
     n_epochs : int
     """
-    if max_epochs == "auto" and is_pretrained:
+    if max_epochs != "auto":
+        return int(max_epochs)
+    if is_pretrained:
         return MAX_EPOCHS_PRETRAINED
-    if max_epochs == "auto":
-        return min(max(math.ceil(TARGET_STEPS / n_steps), MIN_EPOCHS), MAX_EPOCHS)
-    return int(max_epochs)
+    least, most, target = MIN_EPOCHS, MAX_EPOCHS, TARGET_STEPS
+    if is_random:
+        least, most = LONGER_IF_MANY * least, LONGER_IF_FEW * most
+        target *= LONGER_IF_FEW
+    return int(min(max(math.ceil(target / n_steps), least), most))
 
 
 def resolve_weight_decay(weight_decay, learning_rates):

@@ -14,12 +14,13 @@ from sklcnn.network._ownership import take_ownership
 from sklcnn.network._weights import is_file
 
 CONVNET_DEFAULTS = {
-    "conv_channels": (32, 64, 128),
+    "conv_channels": "auto",
     "kernel_size": 3,
     "pool_size": 2,
     "hidden_units": (128,),
     "dropout": 0.0,
     "batch_norm": True,
+    "stride": "auto",
 }
 """Parameters of the built-in network."""
 
@@ -279,6 +280,7 @@ PARAMETER_OF_BLOCKS = {
     "channels": "conv_channels",
     "kernel": "kernel_size",
     "pool": "pool_size",
+    "stride": "stride",
 }
 """From what a layout tells of blocks to the parameter that it comes from."""
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from sklcnn.network._batches import Batches, RowsDataset, TrainingBatches
 from sklcnn.network._hardware import seeded, torch_threads
@@ -22,6 +21,7 @@ from sklcnn.network._optimization import (
     set_learning_rate,
     set_weight_decay,
 )
+from sklcnn.network._progress import progress_bar
 
 LARGE = 1e4
 """Norm of all weights from which outputs are checked after each epoch."""
@@ -113,8 +113,8 @@ def train(
         returns True, training ends.
     n_jobs : int, default=None
         Number of CPU threads, as in `CNNClassifier`.
-    progress : bool, default=False
-        Whether to show a progress bar over the epochs.
+    progress : bool or "auto", default=False
+        Whether to show a progress bar over the epochs; "auto" as in `CNNClassifier`.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def train(
     net.best_epoch = None
     save(training)
     with (
-        tqdm(total=n_epochs, initial=training.n_done, disable=not progress) as bar,
+        progress_bar(progress, total=n_epochs, initial=training.n_done) as bar,
         torch_threads(n_jobs),
         explained_memory_error(
             f"training on batches of {training.batches.batch_size} images. Use a "

@@ -22,7 +22,7 @@ from sklcnn.images import AugmentedImages
 STEPS = [
     getattr(augmentation, name)()
     for name in augmentation.__all__
-    if name.startswith("Random")
+    if name.startswith("Rand")
 ]
 
 

@@ -15,6 +15,7 @@ PARAMETERS = {
     "hidden_units": (16,),
     "dropout": 0.0,
     "batch_norm": True,
+    "stride": "auto",
 }
 
 
@@ -35,8 +36,10 @@ def layers_of(kind, **parameters):
         ((28, 28, 1), 2, 3, 3 * 3),
         ((8, 8, 3), 2, 5, 2 * 2),
         ((7, 9, 3), 3, 2, 2 * 3),
+        ((28, 28, 1), 2, 4, 3 * 3),
+        ((13, 13, 1), 2, 3, 3 * 3),
         ((1, 30, 1), 2, 3, 1 * 3),
-        ((5, 40, 2), 4, 2, 5 * 2),
+        ((9, 40, 2), 4, 2, 2 * 2),
         ((8, 8, 1), 1, 2, 8 * 8),
         ((1, 1, 1), 2, 3, 1),
     ],
@@ -60,8 +63,38 @@ def test_pooling_stops_before_a_side_falls_under_two(
 
 
 @pytest.mark.parametrize(
-    ("side", "kernels"), [(20, [(5, 5)] * 3), (4, [(5, 5), (3, 3), (3, 3)])]
+    ("image_shape", "n_channels", "strides", "pools", "last"),
+    [
+        ((1, 1, 3), 4, (1, 1), (0, 0), (1, 1)),
+        ((8, 8, 1), 4, (1, 1), (2, 2), (2, 2)),
+        ((28, 28, 1), 4, (1, 1), (3, 3), (3, 3)),
+        ((32, 32, 1), 4, (1, 1), (3, 3), (4, 4)),
+        ((47, 20, 1), 5, (1, 1), (4, 3), (2, 2)),
+        ((64, 64, 3), 4, (2, 2), (3, 3), (4, 4)),
+        ((128, 128, 3), 4, (4, 4), (3, 3), (4, 4)),
+        ((128, 32, 3), 4, (4, 1), (3, 3), (4, 4)),
+        ((224, 224, 3), 5, (4, 4), (4, 4), (3, 3)),
+        ((512, 384, 3), 6, (4, 4), (5, 5), (4, 3)),
+    ],
 )
+def test_blocks_follow_the_side(image_shape, n_channels, strides, pools, last):
+    """The first block never pools, and no linear layer has a million weights."""
+    layout = resolve_layout(image_shape, **PARAMETERS | {"conv_channels": "auto"})
+    network = build_convnet(image_shape, 3, layout).eval()
+
+    first, *_ = layout["blocks"]
+    assert len(layout["blocks"]) == n_channels
+    assert tuple(first["stride"]) == strides
+    assert first["pool"] == [1, 1]
+    for axis in (0, 1):
+        sides = [block["pool"][axis] for block in layout["blocks"]]
+        assert sides == [1] * (n_channels - pools[axis]) + [2] * pools[axis]
+    linear = next(layer for layer in network if isinstance(layer, nn.Linear))
+    assert linear.in_features == 128 * last[0] * last[1]
+    assert network(torch.zeros(2, image_shape[2], *image_shape[:2])).shape == (2, 3)
+
+
+@pytest.mark.parametrize(("side", "kernels"), [(20, [(5, 5)] * 3), (2, [(3, 3)] * 3)])
 def test_kernels_are_no_larger_than_what_they_can_see(side, kernels):
     """Weights that would only ever meet padding are left out."""
     layers = layers_of(
@@ -111,8 +144,8 @@ def test_layers_follow_the_parameters():
 
 def test_pooling_first_gives_what_pooling_last_gives():
     """ReLU rises, so that max pooling before or after it is the same."""
-    network = build(batch_norm=False).eval()
-    images = torch.rand(4, 1, 8, 8)
+    network = build(batch_norm=False, image_shape=(20, 20, 1)).eval()
+    images = torch.rand(4, 1, 20, 20)
     conv, pool, relu, *rest = network
 
     assert_allclose(
@@ -122,12 +155,14 @@ def test_pooling_first_gives_what_pooling_last_gives():
     )
 
 
-def test_blocks_may_have_strides():
-    """What a layout says is built, whatever the parameters come to today."""
-    layout = resolve_layout((13, 16, 2), **PARAMETERS)
-    layout["blocks"][0] |= {"kernel": [4, 4], "stride": [2, 2], "pool": [1, 1]}
+@pytest.mark.parametrize(("stride", "side"), [(1, 13), (2, 7), (3, 5), (20, 1)])
+def test_the_first_convolution_may_have_a_stride(stride, side):
+    """Its kernel is twice as wide; it sees every pixel."""
+    layout = resolve_layout((13, 13, 2), **PARAMETERS | {"stride": stride})
 
-    network = build_convnet((13, 16, 2), 5, layout)
+    network = build_convnet((13, 13, 2), 5, layout)
 
-    assert network(torch.zeros(2, 2, 13, 16)).shape == (2, 5)
-    assert network[1].stride == (2, 2)
+    index = next(i for i, layer in enumerate(network) if isinstance(layer, nn.Conv2d))
+    maps = network[: index + 1](torch.zeros(2, 2, 13, 13))
+    assert maps.shape[2:] == (side, side)
+    assert network(torch.zeros(2, 2, 13, 13)).shape == (2, 5)

@@ -33,7 +33,7 @@ def test_the_structure_takes_no_memory():
 
     structure = spec.build_structure()
 
-    assert structure.state_dict()["body.14.weight"].numel() == 10**12
+    assert structure.state_dict()["body.17.weight"].numel() == 10**12
 
 
 def test_a_function_builds_the_network():
@@ -55,9 +55,10 @@ def test_a_function_builds_the_network():
     ("change", "names"),
     [
         ({}, []),
-        ({"conv_channels": [32, 64, 128]}, []),
+        ({"conv_channels": [16, 32, 64, 128]}, []),
         ({"conv_channels": (4,)}, ["conv_channels"]),
         ({"kernel_size": 5}, ["kernel_size"]),
+        ({"stride": 2}, ["kernel_size", "pool_size", "stride"]),
         ({"pool_size": 1, "dropout": 0.5}, ["dropout", "pool_size"]),
         ({"hidden_units": (), "batch_norm": False}, ["hidden_units", "batch_norm"]),
     ],
