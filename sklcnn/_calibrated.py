@@ -16,12 +16,43 @@ from sklcnn.network import (
 LEAST_ROWS = 20
 """Number of images under which no temperature is fitted."""
 
-MOST_ROWS = 500
-"""Number of images that are enough to fit a temperature."""
+MOST_ROWS, MANY_ROWS_HELD_OUT = 500, 2000
+"""Number of images that are enough to fit a temperature, and number that
+`calibration_fraction` must come to for them to be left out of the training itself."""
 
 SHARE, SHARE_IF_RANDOM, LEAST_EPOCHS = 0.25, 0.5, 8
 """Number of epochs of the auxiliary network, as a share of those of the training, with
 random steps and without, and in numbers."""
+
+
+def hold_out(data, classes, estimator, seed):
+    """Set some of many images aside, which cost less than an auxiliary network.
+
+    Parameters
+    ----------
+    data : TrainingData
+        What to train on.
+    classes : ndarray of shape (n_classes,)
+        Class labels.
+    estimator : CNNClassifier
+        The estimator.
+    seed : int
+        Seed of the random choice.
+
+    Returns
+    -------
+    data : TrainingData
+        What to train on.
+    held_out : TrainingData or None
+        Images that are not trained on, if there are any: those to validate on, or some
+        of many.
+    """
+    if data.valid is not None or not _is_wanted(estimator):
+        return data, data.valid
+    if estimator.calibration_fraction * len(data.rows) < MANY_ROWS_HELD_OUT:
+        return data, None
+    data = set_rows_aside(data, classes, MOST_ROWS / len(data.rows), seed)
+    return replace(data, valid=None), data.valid
 
 
 def calibrate_before(training, data, classes, estimator):
@@ -41,16 +72,16 @@ def calibrate_before(training, data, classes, estimator):
     estimator : CNNClassifier
         The estimator.
     """
-    begins = not len(training.net.history)
-    if begins and data.valid is None and _is_calibrated(training, estimator):
+    begins = not len(training.net.history) and not training.net.network.is_pretrained
+    if begins and _is_wanted(estimator):
         set_temperature(training, _find_temperature(training, data, classes, estimator))
 
 
-def calibrate_after(training, estimator):
-    """Set the temperature of a trained network, by the images it was validated on."""
-    if training.valid is not None and _is_calibrated(training, estimator):
-        network, valid = training.net.network, training.valid
-        set_temperature(training, _temperature_on(network, valid, estimator.n_jobs))
+def calibrate_after(training, held_out, estimator):
+    """Set the temperature of a trained network, by images it was not trained on."""
+    network = training.net.network
+    if _is_wanted(estimator) and not network.is_pretrained:
+        set_temperature(training, _temperature_on(network, held_out, estimator.n_jobs))
 
 
 def set_temperature(training, temperature):
@@ -60,9 +91,8 @@ def set_temperature(training, temperature):
         network.module.temperature = temperature
 
 
-def _is_calibrated(training, estimator):
-    is_new = not training.net.network.is_pretrained and not estimator.freeze
-    return is_new and estimator.calibration_fraction > 0
+def _is_wanted(estimator):
+    return estimator.calibration_fraction > 0 and not estimator.freeze
 
 
 def _find_temperature(training, data, classes, estimator):

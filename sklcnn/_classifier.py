@@ -15,7 +15,7 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sklcnn._calibrated import calibrate_after, calibrate_before
+from sklcnn._calibrated import calibrate_after, calibrate_before, hold_out
 from sklcnn._label_arrays import as_labels
 from sklcnn._pretrained import weights_finder
 from sklcnn._rows import with_index
@@ -202,9 +202,10 @@ class CNNClassifier(
     tol : float, default=1e-4
         By how much the validation loss must fall to count as an improvement.
     calibration_fraction : float, default=0.2
-        Share of the images, at most 1,000 of them, on which the probabilities are
-        calibrated, in [0, 1); 0 is off. Before the training, an auxiliary network is
-        trained on the others for a quarter of the epochs: see Notes.
+        Share of the images, at most 500 of them, on which the probabilities are
+        calibrated, in [0, 1); 0 is off. They are left out of the training where it
+        comes to 2,000 images. Else an auxiliary network is trained without them, for a
+        quarter of the epochs, half of them with random steps, but at least 8.
     device : str, default="auto"
         "cpu", "cuda", "cuda:<index>", another device that torch knows, such as "mps" or
         "xpu", or "auto", which is CUDA where it is available, else the CPU. Where there
@@ -292,10 +293,13 @@ class CNNClassifier(
     A network that has learnt its training images by heart is too sure of itself on
     others. So logits are divided by a temperature [4]_, which leaves the predicted
     class as it is. It is fitted to images that the network was not trained on: those of
-    `early_stopping` or `X_val`, or else those that `calibration_fraction` sets aside
-    from an auxiliary network of the same layers, which is not kept. The classifier
-    itself trains on all images. With fewer than 20 images set aside, with `weights` and
-    with `freeze`, it is 1; `partial_fit` and `warm_start` leave it as it is.
+    `early_stopping` or `X_val`, or else those that `calibration_fraction` sets aside,
+    with whole `groups`. Of fewer than 10,000 images (by default), none can be spared:
+    an auxiliary network of the same layers is trained without them and not kept, and
+    the classifier itself trains on all. With fewer than 20 images set aside, with
+    `weights` and with `freeze`, the temperature is 1; `partial_fit` and `warm_start`
+    leave it as it is. On images of another kind than those in `fit`, a network may
+    still be too sure of itself.
 
     Where `fit` or `partial_fit` fails or is interrupted, by Ctrl-C say, what was
     finished stays: the network of the last epoch that ended, with `n_iter_` and
@@ -523,8 +527,8 @@ class CNNClassifier(
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the images, not negative.
         groups : array-like of shape (n_samples,), default=None
-            Groups of images, such as those of one patient, which `early_stopping` sets
-            aside together.
+            Groups of images, such as those of one patient, which `early_stopping` and
+            `calibration_fraction` set aside together.
         X_val : array-like of shape (n_val_samples, ...), default=None
             Images to validate on, in place of some that are set aside: for
             `early_stopping`, or to have their loss and accuracy in `history_`. In a
@@ -567,15 +571,18 @@ class CNNClassifier(
                 data = add_validation(data, classes, image_shape, X_val, y_val, self)
             elif self.early_stopping:
                 data = set_rows_aside(data, classes, self.validation_fraction, seed)
+            data, held_out = hold_out(data, classes, self, seed)
             if continues:
                 net, checkpoints = self._continue(data), None
             else:
                 net, checkpoints = self._begin(data, classes, image_shape, seed)
             training = plan_training(net, data, self.get_params(deep=False))
             resume(training, checkpoints)
-            calibrate_before(training, data, classes, self)
+            if held_out is None:
+                calibrate_before(training, data, classes, self)
             self._train(training, classes, checkpoints, told)
-            calibrate_after(training, self)
+            if held_out is not None:
+                calibrate_after(training, held_out, self)
         release_memory(net.device)
         return self
 

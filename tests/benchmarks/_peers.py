@@ -114,7 +114,7 @@ def sklcnn_model(X, y, *, n_classes=10, **parameters):
     return Model(train, model.predict_proba, lambda images: images)
 
 
-def skorch_model(X, y, *, module=None, **parameters):
+def skorch_model(X, y, *, module=None, n_classes=10, **parameters):
     """Take bare skorch, with its own loop: float32, channels first."""
     skorch = load("skorch")
     prepare = Standard(X, channels_first=True)
@@ -127,7 +127,7 @@ def skorch_model(X, y, *, module=None, **parameters):
         "verbose": 0,
     }
     if module is None:
-        module = default_layers(image_shape_of(X))
+        module = default_layers(image_shape_of(X), n_classes)
     net = skorch.NeuralNetClassifier(module, **known, **parameters).initialize()
     pixels, targets = prepare(X), y.astype(np.int64)
 
@@ -144,9 +144,18 @@ def keras_layers(image_shape, n_classes=10):
     keras = load("keras")
     layers = keras.layers
     model = keras.Sequential([keras.Input(image_shape)])
-    for n_channels in (32, 64, 128):
-        model.add(layers.Conv2D(n_channels, 3, padding="same", use_bias=False))
-        model.add(layers.MaxPooling2D(2))
+    for block in resolve_layout(image_shape, **CONVNET_DEFAULTS)["blocks"]:
+        model.add(
+            layers.Conv2D(
+                block["channels"],
+                block["kernel"],
+                strides=block["stride"],
+                padding="same",
+                use_bias=False,
+            )
+        )
+        if max(block["pool"]) > 1:
+            model.add(layers.MaxPooling2D(block["pool"]))
         model.add(layers.BatchNormalization(momentum=0.9, epsilon=1e-5))
         model.add(layers.ReLU())
     model.add(layers.Flatten())
@@ -156,7 +165,7 @@ def keras_layers(image_shape, n_classes=10):
     return model
 
 
-def keras_model(X, y):
+def keras_model(X, y, *, n_classes=10):
     """Take Keras 3 on torch, through scikeras: float32, channels last, Adam."""
     keras = load("keras")
     wrappers = load("scikeras.wrappers")
@@ -165,6 +174,7 @@ def keras_model(X, y):
     model = wrappers.KerasClassifier(
         model=keras_layers,
         model__image_shape=image_shape_of(X),
+        model__n_classes=n_classes,
         batch_size=BATCH_SIZE,
         verbose=0,
     )
@@ -195,7 +205,7 @@ def fastai_loader(pixels, targets, **options):
     return make(data, bs=BATCH_SIZE, num_workers=0, **options)
 
 
-def fastai_model(X, y):
+def fastai_model(X, y, *, n_classes=10):
     """Take fastai, with Adam and `fit_one_cycle`: float32, channels first."""
     basics = load("fastai.basics")
     load("fastai.callback.schedule")  # gives a learner `fit_one_cycle`
@@ -205,7 +215,7 @@ def fastai_model(X, y):
     one_image = fastai_loader(pixels[:1], y[:1])  # fastai can't do without validation
     learner = basics.Learner(
         basics.DataLoaders(train_loader, one_image, device="cpu"),
-        default_layers(image_shape_of(X)),
+        default_layers(image_shape_of(X), n_classes),
         loss_func=basics.CrossEntropyLossFlat(),
     )
 

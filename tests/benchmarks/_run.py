@@ -24,6 +24,7 @@ BENCHMARKS = (
     "augmentation",
     "search",
     "accuracy",
+    "defaults",
     "precision",
     "gain",
     "transfer",

@@ -63,7 +63,7 @@ def add_options(parser):
     )
 
 
-def clip_art(folder=CLIP_ART, n_each=113):
+def clip_art(folder=CLIP_ART, n_each=113, side=SIDE):
     """Read pictures of each category, on white, padded to squares."""
     X, y = [], []
     for label, category in enumerate(CATEGORIES):
@@ -73,9 +73,9 @@ def clip_art(folder=CLIP_ART, n_each=113):
         for number in order:
             with Image.open(files[number]) as picture:
                 picture = picture.convert("RGBA")
-            picture.thumbnail((SIDE, SIDE))
-            square = Image.new("RGBA", (SIDE, SIDE), "white")
-            left, top = ((SIDE - side) // 2 for side in picture.size)
+            picture.thumbnail((side, side))
+            square = Image.new("RGBA", (side, side), "white")
+            left, top = ((side - length) // 2 for length in picture.size)
             square.alpha_composite(picture, (left, top))
             X.append(np.asarray(square.convert("RGB")))
             y.append(label)

@@ -1,0 +1,195 @@
+"""`predict_proba` means what it says on images that were not trained on."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import softmax
+from sklearn.metrics import log_loss
+
+from sklcnn import CNNClassifier
+from sklcnn.augmentation import RandomFlip
+from sklcnn.persistence import dump, load
+
+
+def make_noisy(n, seed=0, share=0.3):
+    """Make bright halves in noise, a share of the labels wrong."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, n)
+    X = rng.normal(size=(n, 8, 8)).astype(np.float32)
+    X[y == 1, :, 4:] += 1
+    return X, np.where(rng.random(n) < share, 1 - y, y)
+
+
+def make_classifier(**parameters):
+    """Make a network that learns noise by heart."""
+    known = {"conv_channels": (8, 16), "hidden_units": (32,), "random_state": 0}
+    return CNNClassifier(**known | {"max_epochs": 25, "weight_decay": 0.0} | parameters)
+
+
+def test_the_log_loss_of_images_to_come_falls():
+    """By far, where labels are wrong; the predicted classes stay as they are."""
+    X, y = make_noisy(300)
+    X_test, y_test = make_noisy(2000, seed=1)
+
+    plain = make_classifier(calibration_fraction=0).fit(X, y)
+    calibrated = make_classifier().fit(X, y)
+
+    losses = [log_loss(y_test, m.predict_proba(X_test)) for m in (plain, calibrated)]
+    assert plain.temperature_ == 1
+    assert calibrated.temperature_ > 1.5
+    assert losses[1] < losses[0] - 0.1
+    assert_array_equal(plain.predict(X_test), calibrated.predict(X_test))
+    assert_allclose(
+        calibrated.decision_function(X_test) * calibrated.temperature_,
+        plain.decision_function(X_test),
+        rtol=1e-5,
+        atol=1e-5,
+    )
+
+
+def test_every_output_agrees():
+    """Probabilities, logits, the skorch net and its module."""
+    X, y = make_noisy(150)
+    y = np.where(X[:, 0, 0] > 1, 2, y)
+    model = make_classifier(max_epochs=8).fit(X, y)
+
+    probabilities = model.predict_proba(X)
+
+    assert model.temperature_ != 1
+    assert_allclose(softmax(model.decision_function(X), axis=1), probabilities)
+    assert_allclose(np.exp(model.predict_log_proba(X)), probabilities)
+    assert_allclose(model.net_.predict_proba(X), probabilities, atol=1e-6)
+
+
+def test_the_temperature_is_saved(tmp_path):
+    """In pickles and files."""
+    X, y = make_noisy(150)
+    model = make_classifier(max_epochs=8).fit(X, y)
+    dump(model, tmp_path / "model.skops")
+
+    copies = pickle.loads(pickle.dumps(model)), load(tmp_path / "model.skops")
+
+    for copy in copies:
+        assert copy.temperature_ == model.temperature_ != 1
+        assert_array_equal(copy.predict_proba(X), model.predict_proba(X))
+
+
+def test_finished_and_killed_trainings_have_the_same_temperature(tmp_path):
+    """A checkpoint holds it; the auxiliary network is not trained twice."""
+    X, y = make_noisy(150)
+    expected = make_classifier(max_epochs=8).fit(X, y)
+    model = make_classifier(max_epochs=8, checkpoint_dir=tmp_path)
+
+    first = model.fit(X, y).predict_proba(X)
+    again = model.fit(X, y).predict_proba(X)
+
+    assert_array_equal(first, expected.predict_proba(X))
+    assert_array_equal(again, first)
+    assert model.temperature_ == expected.temperature_
+
+
+@pytest.mark.parametrize("how", ["early_stopping", "X_val"])
+def test_validation_images_calibrate(how):
+    """No auxiliary network is needed."""
+    X, y = make_noisy(400)
+    model = make_classifier()
+
+    if how == "X_val":
+        model.fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
+    else:
+        model.set_params(early_stopping=True, validation_fraction=0.25).fit(X, y)
+
+    X_test, y_test = make_noisy(2000, seed=1)
+    logits = model.decision_function(X_test) * model.temperature_
+    uncalibrated = 1 / (1 + np.exp(-logits))
+    assert model.temperature_ > 1
+    assert log_loss(y_test, model.predict_proba(X_test)) < log_loss(
+        y_test, uncalibrated
+    )
+
+
+def test_many_images_spare_some(monkeypatch):
+    """Those set aside are not trained on, and no network beside it is trained."""
+    monkeypatch.setattr("sklcnn._calibrated.MANY_ROWS_HELD_OUT", 100)
+    monkeypatch.setattr("sklcnn._calibrated.MOST_ROWS", 150)
+    X, y = make_noisy(600)
+    batches = []
+
+    class Count(skorch_callback()):
+        def on_batch_end(self, net, batch, training, **kwargs):
+            batches.append(len(batch[1]))
+
+    model = make_classifier(max_epochs=1, callbacks=[Count()]).fit(X, y)
+
+    assert sum(batches) == 450
+    assert model.temperature_ != 1
+
+
+def skorch_callback():
+    """Import the base class of callbacks."""
+    from skorch.callbacks import Callback
+
+    return Callback
+
+
+def test_groups_are_not_cut_in_two():
+    """Copies of training images would say that the network is right."""
+    X, y = make_noisy(200)
+    X, y, groups = np.tile(X, (2, 1, 1)), np.tile(y, 2), np.tile(np.arange(200), 2)
+
+    cut = make_classifier().fit(X, y)
+    whole = make_classifier().fit(X, y, groups=groups)
+
+    assert whole.temperature_ > 1.2 * cut.temperature_
+
+
+@pytest.mark.parametrize(
+    ("n", "parameters"),
+    [(99, {}), (200, {"calibration_fraction": 0.05}), (40, {"early_stopping": False})],
+)
+def test_few_images_have_no_temperature(n, parameters):
+    """Too few to tell."""
+    X, y = make_noisy(n)
+
+    model = make_classifier(max_epochs=2, **parameters).fit(X, y)
+
+    assert model.temperature_ == 1
+
+
+def test_training_further_leaves_it_as_it_is():
+    """`partial_fit` and `warm_start`; `fit` finds another one."""
+    X, y = make_noisy(150)
+    model = make_classifier(max_epochs=4).fit(X, y)
+    temperature = model.temperature_
+
+    model.partial_fit(X, y)
+    after_part = model.temperature_
+    model.set_params(warm_start=True).fit(X, y)
+
+    assert model.temperature_ == after_part == temperature
+    model.set_params(warm_start=False, max_epochs=25).fit(X, y)
+    assert model.temperature_ != temperature
+
+
+def test_random_steps_are_for_the_auxiliary_network_too():
+    """It is trained as the classifier is, and images set aside are left as they are."""
+    X, y = make_noisy(150)
+
+    model = make_classifier(max_epochs=4).fit(RandomFlip().fit_transform(X), y)
+
+    assert model.temperature_ != 1
+    assert model.n_iter_ == 4
+
+
+def test_sample_weights_count():
+    """Wrong labels of no weight cost no confidence."""
+    X, y = make_noisy(600, share=0.0)
+    wrong = np.random.default_rng(2).random(600) < 0.4
+    y = np.where(wrong, 1 - y, y)
+
+    model = make_classifier().fit(X, y, sample_weight=np.where(wrong, 0.0, 1.0))
+    trusting = make_classifier().fit(X, y)
+
+    assert model.temperature_ < trusting.temperature_
