@@ -49,10 +49,9 @@ BEFORE = {"conv_channels": (32, 64, 128), "stride": 1, "calibration_fraction": 0
 
 
 def add_options(parser):
-    """Let tasks, models and the number of seeds be chosen."""
+    """Let tasks and models be chosen; `gain` adds the number of seeds."""
     parser.add_argument("--tasks", nargs="*", help="tasks (default: all)")
     parser.add_argument("--models", nargs="*", help="models (default: all)")
-    parser.add_argument("--seeds", type=int, default=3, help="number of seeds")
 
 
 def tasks_of(options):
