@@ -519,7 +519,7 @@ class CNNClassifier(
             If `checkpoint_dir` can't be written to.
         """
         told = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
-        with transaction(self):
+        with transaction(self) as undone, undone:
             continues = self.warm_start and self.__sklearn_is_fitted__()
             seed = self._seed if continues else self._draw_seed()
             data, classes, image_shape = self._check_data(
@@ -566,7 +566,7 @@ class CNNClassifier(
         """
         if classes is not None:
             classes = as_labels(classes, name=type(self).__name__)
-        with transaction(self):
+        with transaction(self) as undone, undone:
             known = types.SimpleNamespace(classes_=getattr(self, "classes_", None))
             begins = check_partial_fit_first_call(known, classes)
             data, classes, image_shape = self._check_data(
@@ -586,7 +586,7 @@ class CNNClassifier(
                 if list(net.asked_callbacks or ()) != list(self.callbacks or ()):
                     net.set_params(callbacks=list(self.callbacks or ()))
                     net.asked_callbacks = self.callbacks
-            with one_at_a_time(net.network):
+            with one_at_a_time(net.network) as turn, turn:
                 training = plan_epoch(net, data, self.get_params(deep=False))
                 self._train(training, classes)
         return self

@@ -257,7 +257,7 @@ class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             )
         images = check_images(plain(X), estimator=self)
         shape = resolve_image_shape(images.shape, self.image_shape, name=name)
-        with torch_threads(self.n_jobs):
+        with torch_threads(self.n_jobs) as limit, limit:
             network = self._build(shape)
             self._set_statistics(network, images)
             blank = np.zeros((1, *shape), dtype=np.float32)

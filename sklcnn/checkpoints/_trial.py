@@ -75,7 +75,7 @@ def _seeded_everywhere(device):
     np.random.seed(0)  # noqa: NPY002
     random.seed(0)
     try:
-        with seeded(0, device):
+        with seeded(0, device) as seeds, seeds:
             yield
     finally:
         np.random.set_state(of_numpy)  # noqa: NPY002

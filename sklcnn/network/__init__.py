@@ -4,7 +4,7 @@ from sklcnn.network._batches import TrainingData, plain, with_steps_of
 from sklcnn.network._contract import check_function
 from sklcnn.network._fitted import FittedNetwork
 from sklcnn.network._hardware import resolve_device, torch_threads
-from sklcnn.network._lock import one_at_a_time
+from sklcnn.network._lock import Holding, one_at_a_time
 from sklcnn.network._memory import release_memory
 from sklcnn.network._named import available_networks
 from sklcnn.network._net import check_callbacks
@@ -37,6 +37,7 @@ __all__ = [
     "OPTIMIZERS",
     "DivergenceError",
     "FittedNetwork",
+    "Holding",
     "Pretrained",
     "TrainingData",
     "available_networks",
