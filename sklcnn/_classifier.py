@@ -46,6 +46,7 @@ from sklcnn._validation_data import add_validation, set_rows_aside
 from sklcnn.checkpoints import find_checkpoints, resume, saver
 from sklcnn.network import (
     LR_SCHEDULES,
+    OF_BEGINNING,
     OPTIMIZERS,
     DivergenceError,
     FittedNetwork,
@@ -55,6 +56,8 @@ from sklcnn.network import (
     check_numbers,
     check_outputs,
     check_same_network,
+    is_made_of,
+    is_solved_at_once,
     log_softmax_in_place,
     make_net,
     number_likeliest,
@@ -532,12 +535,14 @@ class CNNClassifier(
             data.groups = check_groups(groups, data)
             if X_val is not None or y_val is not None:
                 data = add_validation(data, classes, image_shape, X_val, y_val, self)
-            elif self.early_stopping:
+            network = None if continues else self._build(image_shape, classes, seed)
+            needs_rows = continues or self._needs_steps(network, data)
+            if self.early_stopping and data.valid is None and needs_rows:
                 data = set_rows_aside(data, classes, self.validation_fraction, seed)
             if continues:
                 net, checkpoints = self._continue(data), None
             else:
-                net, checkpoints = self._begin(data, classes, image_shape, seed)
+                net, checkpoints = self._begin(network, data, classes, seed)
             training = plan_training(net, data, self.get_params(deep=False))
             resume(training, checkpoints)
             self._train(training, classes, checkpoints, told)
@@ -579,13 +584,12 @@ class CNNClassifier(
             )
             if begins:
                 seed = self._draw_seed()
-                net = self._begin(data, classes, image_shape, seed, keep=False)[0]
+                network = self._build(image_shape, classes, seed)
+                net = self._begin(network, data, classes, seed, keep=False)[0]
             else:
+                self._check_same_network("partial_fit")
                 self._widen_range(data)
-                net = self.net_
-                if list(net.asked_callbacks or ()) != list(self.callbacks or ()):
-                    net.set_params(callbacks=list(self.callbacks or ()))
-                    net.asked_callbacks = self.callbacks
+                net = self._take_net()
             with one_at_a_time(net.network) as turn, turn:
                 training = plan_epoch(net, data, self.get_params(deep=False))
                 self._train(training, classes)
@@ -615,8 +619,8 @@ class CNNClassifier(
     def _draw_seed(self):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _begin(self, data, classes, image_shape, seed, *, keep=True):
-        """Build a network, and the net that trains it, and look up checkpoints."""
+    def _build(self, image_shape, classes, seed):
+        """Build a network."""
         name, parameters = type(self).__name__, self.get_params(deep=False)
         if self.freeze and self.weights is None:
             warnings.warn(
@@ -625,7 +629,7 @@ class CNNClassifier(
                 "weights='DEFAULT', say, or freeze=False.",
                 UserWarning,
             )
-        network = build_network(
+        return build_network(
             parameters,
             image_shape,
             len(classes),
@@ -633,6 +637,17 @@ class CNNClassifier(
             name=name,
             find=weights_finder(self.weights, name=name),
         )
+
+    def _needs_steps(self, network, data):
+        """Whether a new network is trained by steps, rather than solved at once."""
+        known = {"name": type(self).__name__, "defaults": _DEFAULTS}
+        parameters = self.get_params(deep=False)
+        return not is_solved_at_once(network, data, parameters, **known)
+
+    def _begin(self, network, data, classes, seed, *, keep=True):
+        """Make the net that trains a new network, and look up checkpoints."""
+        name, parameters = type(self).__name__, self.get_params(deep=False)
+        image_shape = network.spec.image_shape
         checkpoints, statistics = None, None
         if keep:
             known = {"classes": classes, "seed": seed}
@@ -649,12 +664,36 @@ class CNNClassifier(
 
     def _continue(self, data):
         """Make a net that trains the network further, by the parameters as set."""
-        name, parameters = type(self).__name__, self.get_params(deep=False)
-        check_same_network(self._network, parameters, name=name)
+        self._check_same_network("fit")
         self._widen_range(data)
+        return self._make_net()
+
+    def _check_same_network(self, method):
+        """Check that parameters describe the network at hand."""
+        known = vars(self).get("_begun_with", {})  # not in older files
+        options = {"name": type(self).__name__, "method": method}
+        parameters = self.get_params(deep=False)
+        check_same_network(self._network, parameters, known, **options)
+
+    def _make_net(self):
+        """Make the net that trains the network at hand, by the parameters as set."""
+        name, parameters = type(self).__name__, self.get_params(deep=False)
         set_formats(self._network, parameters, name=name)
         history = self._history()
         return make_net(self._network, parameters, seed=self._seed, history=history)
+
+    def _take_net(self):
+        """Give the net at hand, or one made anew where its parameters changed."""
+        net, asked = self.net_, list(self.callbacks or ())
+        has_changed = list(net.asked_callbacks or ()) != asked
+        callbacks = asked if has_changed else net.callbacks
+        if not is_made_of(net, self.get_params(deep=False)):
+            net = self._make_net()
+        elif not has_changed:
+            return net
+        net.set_params(callbacks=callbacks)
+        net.asked_callbacks = self.callbacks
+        return net
 
     def _widen_range(self, data):
         """Add the pixels of further training images to the known range."""
@@ -684,6 +723,7 @@ class CNNClassifier(
         net, options = training.net, {}
         fitted = {"_network": net.network, "_net": net, "classes_": classes}
         fitted["_seed"] = net.seed
+        fitted["_begun_with"] = {name: getattr(self, name) for name in OF_BEGINNING}
         net.plan = net.plan | {"class labels": classes.tolist()}
         parameters = self.get_params(deep=False)
         if checkpoints is not None and checkpoints.is_finished:
@@ -707,8 +747,8 @@ class CNNClassifier(
             raise
         finally:
             if training.n_done:
-                fitted["resolved_params_"] = resolve_parameters(training, parameters)
                 vars(self).update(fitted)
+                self.resolved_params_ = resolve_parameters(training, parameters)
         if told is not None:
             end_task(root, self, fitted, **told)
 
@@ -889,6 +929,9 @@ class CNNClassifier(
         for name in ("checkpoint_dir", "weights"):
             if isinstance(state.get(name), os.PathLike):  # of this system
                 state[name] = os.fspath(state[name])
+        if isinstance(state.get("_begun_with", {}).get("weights"), os.PathLike):
+            plain_name = os.fspath(state["_begun_with"]["weights"])
+            state["_begun_with"] = state["_begun_with"] | {"weights": plain_name}
         if self.__sklearn_is_fitted__():
             best = self.best_epoch_ if self.best_epoch_ < self.n_iter_ - 1 else None
             state |= {"_epochs": self._history(), "_best_epoch": best}

@@ -17,8 +17,11 @@ from sklcnn.network._outputs import (
     softmax_in_place,
 )
 from sklcnn.network._plan import (
+    OF_BEGINNING,
     build_network,
     check_same_network,
+    is_made_of,
+    is_solved_at_once,
     make_net,
     plan_epoch,
     plan_training,
@@ -34,6 +37,7 @@ from sklcnn.network._weights import Pretrained, find_weights, is_file
 
 __all__ = [
     "LR_SCHEDULES",
+    "OF_BEGINNING",
     "OPTIMIZERS",
     "DivergenceError",
     "FittedNetwork",
@@ -50,6 +54,8 @@ __all__ = [
     "check_same_network",
     "find_weights",
     "is_file",
+    "is_made_of",
+    "is_solved_at_once",
     "log_softmax_in_place",
     "make_net",
     "number_likeliest",
