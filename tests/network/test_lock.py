@@ -19,7 +19,7 @@ def in_thread(function):
 
 @pytest.fixture
 def held():
-    """Give a function that holds what it is given in another thread, until it is told."""
+    """Give a function that holds something in another thread, until it is told."""
     is_over, threads = threading.Event(), []
 
     def hold(holding):

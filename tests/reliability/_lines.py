@@ -83,6 +83,7 @@ class Interrupter:
     def __init__(self, target):
         self.target = target
         self.n_lines, self.where = 0, None
+        self.seen = {}
 
     def run(self, call):
         """Call it; give whether it was left in peace."""
@@ -102,9 +103,11 @@ class Interrupter:
     def _look(self, frame, event, argument):
         if event == "line":
             self.n_lines += 1
+            where = frame.f_code.co_filename, frame.f_lineno
+            first, _ = self.seen.setdefault(where, (self.n_lines, None))
+            self.seen[where] = first, self.n_lines
             if self.n_lines == self.target:
-                name = Path(frame.f_code.co_filename).name
-                self.where = f"{name}:{frame.f_lineno}"
+                self.where = f"{Path(where[0]).name}:{where[1]}"
                 sys.settrace(None)
                 raise KeyboardInterrupt
         return self._look
@@ -113,18 +116,21 @@ class Interrupter:
 def interrupt_at_lines(name, n_interrupts):
     """Interrupt a call at some of its lines, all if None, and look what is left.
 
+    A line that is executed more than once counts for its first and its last time.
+
     Returns
     -------
     problems : list of str
         Where an interrupt left something behind, and what.
     n_lines : int
-        Number of lines that the call executes.
+        Number of lines to choose from.
     """
     torch.set_num_threads(2)
     states = _states_of(name)
     counter = Interrupter(0)
     counter.run(CALLS[name]()[1])
-    targets = np.arange(1, counter.n_lines + 1)
+    targets = np.unique(list(counter.seen.values()))
+    n_lines = len(targets)
     if n_interrupts is not None:
         rng = np.random.default_rng(0)
         targets = np.sort(rng.choice(targets, n_interrupts, replace=False))
@@ -137,7 +143,7 @@ def interrupt_at_lines(name, n_interrupts):
         found = _look(model, before, states, numbers)
         if found:
             problems.append(f"{interrupter.where}: {', '.join(found)}")
-    return problems, counter.n_lines
+    return problems, n_lines
 
 
 def _states_of(name):
