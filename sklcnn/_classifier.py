@@ -115,7 +115,7 @@ class CNNClassifier(
     freeze : bool, default=False
         Whether to train the last layer alone. Without random steps, `mixup` and
         `cutmix`, images go through the other layers once, and the last layer is solved:
-        see Notes.
+        see Notes. A warning then names parameters that are set and have no effect.
     n_frozen_epochs : int, default=0
         Number of epochs with a frozen body before all layers are trained, beside the
         first one: see Notes.
@@ -279,7 +279,8 @@ class CNNClassifier(
     finished stays: the network of the last epoch that ended, with `n_iter_` and
     `history_` to match, or all of an earlier fit where none did. The exception is then
     raised. Several threads may predict at a time; those that predict while another one
-    trains the same network wait for the end of its epoch.
+    trains the same network wait for the end of its epoch. A fork waits for the end of
+    other threads' batches, 10 seconds at most.
 
     Where a GPU runs out of memory, training batches go through the network in 2 parts,
     or 4 and so on, whose gradients are summed: the same step to rounding, but that
@@ -552,6 +553,10 @@ class CNNClassifier(
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one more epoch, at the constant `learning_rate`.
+
+        Parameters of the training may change from call to call; another `optimizer`,
+        `device` or number format begins with fresh momentum. Those that the network
+        depends on are an error.
 
         Parameters
         ----------
