@@ -162,7 +162,7 @@ def test_backbone_rate_of_zero_trains_the_head_alone(pictures, weights_file):
     parameters = {"network": SMALL, "weights": weights_file, "max_epochs": 3}
 
     model = CNNClassifier(backbone_learning_rate_factor=0, **parameters).fit(X, y)
-    head = CNNClassifier(freeze=True, **parameters).fit(X, y)
+    head = CNNClassifier(freeze=True, **parameters | {"max_epochs": 1}).fit(X, y)
 
     key = "conv1.0.weight"
     assert_array_equal(body_of(model)[key], saved[key].numpy())
@@ -184,7 +184,11 @@ def test_weights_of_a_fitted_classifier_are_taken(pictures, source, tmp_path, ki
         state = source._network.module.body.state_dict()
         save_file({key: t.contiguous() for key, t in state.items()}, weights)
 
-    model = clone(source).set_params(weights=weights, freeze=True).fit(X, y == "red")
+    model = (
+        clone(source)
+        .set_params(weights=weights, freeze=True, max_epochs=1)
+        .fit(X, y == "red")
+    )
 
     # statistics of the pixels are those of the same images, whoever tells them
     if kind != "safetensors":
@@ -395,7 +399,9 @@ def test_groups_stay_together_as_the_penalty_is_chosen(source):
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, (6, 32, 32, 3), dtype=np.uint8).repeat(10, axis=0)
     y, groups = np.repeat([0, 1, 0, 1, 0, 1], 10), np.repeat(np.arange(6), 10)
-    model = clone(source).set_params(weights=FrozenEstimator(source), freeze=True)
+    model = clone(source).set_params(
+        weights=FrozenEstimator(source), freeze=True, max_epochs=1
+    )
 
     alone = model.fit(X, y).resolved_params_["weight_decay"]
     grouped = model.fit(X, y, groups=groups).resolved_params_["weight_decay"]
@@ -443,7 +449,9 @@ def test_first_part_solves_the_head(pictures, weights_file):
 def test_groups_that_hold_a_class_alone_are_cut(pictures, source):
     """A warning says so, and the penalty is that of folds without groups."""
     X, y = pictures
-    model = clone(source).set_params(weights=FrozenEstimator(source), freeze=True)
+    model = clone(source).set_params(
+        weights=FrozenEstimator(source), freeze=True, max_epochs=1
+    )
 
     with pytest.warns(UserWarning, match="cut groups"):
         model.fit(X, y, groups=np.unique(y, return_inverse=True)[1])
