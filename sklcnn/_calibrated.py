@@ -79,15 +79,15 @@ def calibrate_before(training, data, classes, estimator):
 
 def calibrate_after(training, held_out, estimator):
     """Set the temperature of a trained network, by images it was not trained on."""
-    network = training.net.network
-    if _is_wanted(estimator) and not network.is_pretrained:
-        set_temperature(training, _temperature_on(network, held_out, estimator.n_jobs))
+    if _is_wanted(estimator):
+        network, n_jobs = training.net.network, estimator.n_jobs
+        set_temperature(training, _temperature_on(network, held_out, n_jobs))
 
 
 def set_temperature(training, temperature):
     """Set what logits are divided by."""
     network = training.net.network
-    with network.lock.writing():
+    with network.lock.writing() as hold, hold:
         network.module.temperature = temperature
 
 

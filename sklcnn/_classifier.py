@@ -47,6 +47,7 @@ from sklcnn._validation_data import add_validation, set_rows_aside
 from sklcnn.checkpoints import find_checkpoints, resume, saver
 from sklcnn.network import (
     LR_SCHEDULES,
+    OF_BEGINNING,
     OPTIMIZERS,
     DivergenceError,
     FittedNetwork,
@@ -56,6 +57,8 @@ from sklcnn.network import (
     check_numbers,
     check_outputs,
     check_same_network,
+    is_made_of,
+    is_solved_at_once,
     log_softmax_in_place,
     make_net,
     number_likeliest,
@@ -113,7 +116,7 @@ class CNNClassifier(
     freeze : bool, default=False
         Whether to train the last layer alone. Without random steps, `mixup` and
         `cutmix`, images go through the other layers once, and the last layer is solved:
-        see Notes.
+        see Notes. A warning then names parameters that are set and have no effect.
     n_frozen_epochs : int, default=0
         Number of epochs with a frozen body before all layers are trained, beside the
         first one: see Notes.
@@ -297,15 +300,16 @@ class CNNClassifier(
     with whole `groups`. Of fewer than 10,000 images (by default), none can be spared:
     an auxiliary network of the same layers is trained without them and not kept, and
     the classifier itself trains on all. With fewer than 20 images set aside, with
-    `weights` and with `freeze`, the temperature is 1; `partial_fit` and `warm_start`
-    leave it as it is. On images of another kind than those in `fit`, a network may
+    `weights` for fewer than 10,000 images and with `freeze`, the temperature is 1;
+    `partial_fit` leaves it as it is. On images of another kind than those in `fit`, a network may
     still be too sure of itself.
 
     Where `fit` or `partial_fit` fails or is interrupted, by Ctrl-C say, what was
     finished stays: the network of the last epoch that ended, with `n_iter_` and
     `history_` to match, or all of an earlier fit where none did. The exception is then
     raised. Several threads may predict at a time; those that predict while another one
-    trains the same network wait for the end of its epoch.
+    trains the same network wait for the end of its epoch. A fork waits for the end of
+    other threads' batches, 10 seconds at most.
 
     Where a GPU runs out of memory, training batches go through the network in 2 parts,
     or 4 and so on, whose gradients are summed: the same step to rounding, but that
@@ -556,7 +560,7 @@ class CNNClassifier(
             If `checkpoint_dir` can't be written to.
         """
         told = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
-        with transaction(self):
+        with transaction(self) as undone, undone:
             continues = self.warm_start and self.__sklearn_is_fitted__()
             seed = self._seed if continues else self._draw_seed()
             data, classes, image_shape = self._check_data(
@@ -569,13 +573,15 @@ class CNNClassifier(
             data.groups = check_groups(groups, data)
             if X_val is not None or y_val is not None:
                 data = add_validation(data, classes, image_shape, X_val, y_val, self)
-            elif self.early_stopping:
+            network = None if continues else self._build(image_shape, classes, seed)
+            needs_rows = continues or self._needs_steps(network, data)
+            if self.early_stopping and data.valid is None and needs_rows:
                 data = set_rows_aside(data, classes, self.validation_fraction, seed)
             data, held_out = hold_out(data, classes, self, seed)
             if continues:
                 net, checkpoints = self._continue(data), None
             else:
-                net, checkpoints = self._begin(data, classes, image_shape, seed)
+                net, checkpoints = self._begin(network, data, classes, seed)
             training = plan_training(net, data, self.get_params(deep=False))
             resume(training, checkpoints)
             if held_out is None:
@@ -589,6 +595,10 @@ class CNNClassifier(
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one more epoch, at the constant `learning_rate`.
+
+        Parameters of the training may change from call to call; another `optimizer`,
+        `device` or number format begins with fresh momentum. Those that the network
+        depends on are an error.
 
         Parameters
         ----------
@@ -608,7 +618,7 @@ class CNNClassifier(
         """
         if classes is not None:
             classes = as_labels(classes, name=type(self).__name__)
-        with transaction(self):
+        with transaction(self) as undone, undone:
             known = types.SimpleNamespace(classes_=getattr(self, "classes_", None))
             begins = check_partial_fit_first_call(known, classes)
             data, classes, image_shape = self._check_data(
@@ -621,14 +631,13 @@ class CNNClassifier(
             )
             if begins:
                 seed = self._draw_seed()
-                net = self._begin(data, classes, image_shape, seed, keep=False)[0]
+                network = self._build(image_shape, classes, seed)
+                net = self._begin(network, data, classes, seed, keep=False)[0]
             else:
+                self._check_same_network("partial_fit")
                 self._widen_range(data)
-                net = self.net_
-                if list(net.asked_callbacks or ()) != list(self.callbacks or ()):
-                    net.set_params(callbacks=list(self.callbacks or ()))
-                    net.asked_callbacks = self.callbacks
-            with one_at_a_time(net.network):
+                net = self._take_net()
+            with one_at_a_time(net.network) as turn, turn:
                 training = plan_epoch(net, data, self.get_params(deep=False))
                 self._train(training, classes)
         return self
@@ -657,8 +666,8 @@ class CNNClassifier(
     def _draw_seed(self):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _begin(self, data, classes, image_shape, seed, *, keep=True):
-        """Build a network, and the net that trains it, and look up checkpoints."""
+    def _build(self, image_shape, classes, seed):
+        """Build a network."""
         name, parameters = type(self).__name__, self.get_params(deep=False)
         if self.freeze and self.weights is None:
             warnings.warn(
@@ -667,7 +676,7 @@ class CNNClassifier(
                 "weights='DEFAULT', say, or freeze=False.",
                 UserWarning,
             )
-        network = build_network(
+        return build_network(
             parameters,
             image_shape,
             len(classes),
@@ -675,6 +684,17 @@ class CNNClassifier(
             name=name,
             find=weights_finder(self.weights, name=name),
         )
+
+    def _needs_steps(self, network, data):
+        """Whether a new network is trained by steps, rather than solved at once."""
+        known = {"name": type(self).__name__, "defaults": _DEFAULTS}
+        parameters = self.get_params(deep=False)
+        return not is_solved_at_once(network, data, parameters, **known)
+
+    def _begin(self, network, data, classes, seed, *, keep=True):
+        """Make the net that trains a new network, and look up checkpoints."""
+        name, parameters = type(self).__name__, self.get_params(deep=False)
+        image_shape = network.spec.image_shape
         checkpoints, statistics = None, None
         if keep:
             known = {"classes": classes, "seed": seed}
@@ -691,12 +711,36 @@ class CNNClassifier(
 
     def _continue(self, data):
         """Make a net that trains the network further, by the parameters as set."""
-        name, parameters = type(self).__name__, self.get_params(deep=False)
-        check_same_network(self._network, parameters, name=name)
+        self._check_same_network("fit")
         self._widen_range(data)
+        return self._make_net()
+
+    def _check_same_network(self, method):
+        """Check that parameters describe the network at hand."""
+        known = vars(self).get("_begun_with", {})  # not in older files
+        options = {"name": type(self).__name__, "method": method}
+        parameters = self.get_params(deep=False)
+        check_same_network(self._network, parameters, known, **options)
+
+    def _make_net(self):
+        """Make the net that trains the network at hand, by the parameters as set."""
+        name, parameters = type(self).__name__, self.get_params(deep=False)
         set_formats(self._network, parameters, name=name)
         history = self._history()
         return make_net(self._network, parameters, seed=self._seed, history=history)
+
+    def _take_net(self):
+        """Give the net at hand, or one made anew where its parameters changed."""
+        net, asked = self.net_, list(self.callbacks or ())
+        has_changed = list(net.asked_callbacks or ()) != asked
+        callbacks = asked if has_changed else net.callbacks
+        if not is_made_of(net, self.get_params(deep=False)):
+            net = self._make_net()
+        elif not has_changed:
+            return net
+        net.set_params(callbacks=callbacks)
+        net.asked_callbacks = self.callbacks
+        return net
 
     def _widen_range(self, data):
         """Add the pixels of further training images to the known range."""
@@ -726,6 +770,7 @@ class CNNClassifier(
         net, options = training.net, {}
         fitted = {"_network": net.network, "_net": net, "classes_": classes}
         fitted["_seed"] = net.seed
+        fitted["_begun_with"] = {name: getattr(self, name) for name in OF_BEGINNING}
         net.plan = net.plan | {"class labels": classes.tolist()}
         parameters = self.get_params(deep=False)
         if checkpoints is not None and checkpoints.is_finished:
@@ -749,8 +794,8 @@ class CNNClassifier(
             raise
         finally:
             if training.n_done:
-                fitted["resolved_params_"] = resolve_parameters(training, parameters)
                 vars(self).update(fitted)
+                self.resolved_params_ = resolve_parameters(training, parameters)
         if told is not None:
             end_task(root, self, fitted, **told)
 
@@ -936,6 +981,9 @@ class CNNClassifier(
         for name in ("checkpoint_dir", "weights"):
             if isinstance(state.get(name), os.PathLike):  # of this system
                 state[name] = os.fspath(state[name])
+        if isinstance(state.get("_begun_with", {}).get("weights"), os.PathLike):
+            plain_name = os.fspath(state["_begun_with"]["weights"])
+            state["_begun_with"] = state["_begun_with"] | {"weights": plain_name}
         if self.__sklearn_is_fitted__():
             best = self.best_epoch_ if self.best_epoch_ < self.n_iter_ - 1 else None
             state |= {"_epochs": self._history(), "_best_epoch": best}

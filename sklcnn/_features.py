@@ -21,7 +21,13 @@ from sklcnn._feature_cache import (
 )
 from sklcnn._pretrained import check_weights_parameters, weights_finder
 from sklcnn._rows import with_index
-from sklcnn._sklearn import N_JOBS, Interval, StrOptions, fit_context
+from sklcnn._sklearn import (
+    N_JOBS,
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    fit_with_callbacks,
+)
 from sklcnn._validation import (
     check_image_shape,
     check_images,
@@ -53,7 +59,12 @@ PARTS = 16
 also the largest number of batches in a part."""
 
 
-class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class CNNFeatures(
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
+):
     """Embeddings of images by a pretrained network.
 
     The network is not trained. An embedding is what enters its last layer: features for
@@ -216,7 +227,7 @@ class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.cache_dir = cache_dir
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_with_callbacks
     def fit(self, X, y=None):
         """Build the network for images like `X`, and take its weights.
 
@@ -257,7 +268,7 @@ class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             )
         images = check_images(plain(X), estimator=self)
         shape = resolve_image_shape(images.shape, self.image_shape, name=name)
-        with torch_threads(self.n_jobs):
+        with torch_threads(self.n_jobs) as limit, limit:
             network = self._build(shape)
             self._set_statistics(network, images)
             blank = np.zeros((1, *shape), dtype=np.float32)

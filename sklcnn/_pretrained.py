@@ -88,7 +88,7 @@ def _network_of(estimator, name):
 def _weights_of(source, shown):
     """Give the weights of a fitted network, and the statistics of its pixels."""
     module = source.module
-    with source.lock.reading():  # a training may go on
+    with source.lock.reading() as hold, hold:  # a training may go on
         state = {
             key: tensor.detach().cpu().clone()
             for key, tensor in module.body.state_dict().items()

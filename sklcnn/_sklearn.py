@@ -1,5 +1,6 @@
 """The only door to scikit-learn's private helpers, whatever its version."""
 
+import functools
 from numbers import Integral
 
 from sklearn.base import _fit_context as fit_context
@@ -85,6 +86,43 @@ def end_task(task, estimator, fitted, **known):
     )
 
 
+def fit_with_callbacks(method):
+    """Decorate the `fit` of a step: parameters are checked, and callbacks told.
+
+    The callbacks are those of scikit-learn, which a Pipeline hands on to its steps.
+    """
+
+    @fit_context(prefer_skip_nested_validation=True)
+    @functools.wraps(method)
+    def fit(estimator, X, y=None):
+        task = begin_fit(estimator, 0, X=X, y=y)
+        result = method(estimator, X, y)
+        end_task(task, estimator, {}, X=X, y=y)
+        return result
+
+    return fit
+
+
+def without_callbacks(step):
+    """Take from a copy of a step what scikit-learn keeps of callbacks and containers.
+
+    It changes no pixel, and is not to be pickled with the images.
+    """
+    for name in OF_CALLBACKS:
+        vars(step).pop(name, None)
+    return step
+
+
+OF_CALLBACKS = (
+    "_callback_fit_ctx",
+    "_parent_callback_ctx",
+    "_skl_callbacks",
+    "_skl_callbacks_to_teardown",
+    "_sklearn_output_config",
+)
+"""Attributes in which scikit-learn keeps them."""
+
+
 __all__ = [
     "N_JOBS",
     "CallbackSupportMixin",
@@ -99,6 +137,8 @@ __all__ = [
     "check_sample_weight",
     "end_task",
     "fit_context",
+    "fit_with_callbacks",
     "get_container_adapter",
     "validate_params",
+    "without_callbacks",
 ]

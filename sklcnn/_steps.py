@@ -5,10 +5,14 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._rows import with_index
-from sklcnn._sklearn import check_feature_names_in, get_container_adapter
+from sklcnn._sklearn import (
+    CallbackSupportMixin,
+    check_feature_names_in,
+    get_container_adapter,
+)
 
 
-class ImageStepMixin(TransformerMixin):
+class ImageStepMixin(CallbackSupportMixin, TransformerMixin):
     """Mixin of steps whose images stay images, in whatever a Pipeline puts out.
 
     A step whose output has columns (flat images, or features) counts them in

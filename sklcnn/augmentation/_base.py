@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._pixels import check_fill_value
 from sklcnn._rows import wanted_index
-from sklcnn._sklearn import Interval, fit_context
+from sklcnn._sklearn import Interval, fit_with_callbacks, without_callbacks
 from sklcnn._steps import ImageStepMixin
 from sklcnn._validation import check_image_shape, check_images
 from sklcnn.images import AugmentedImages
@@ -110,7 +110,7 @@ class BaseAugmentation(ImageStepMixin, BaseEstimator, ABC):
             Height, width and number of channels.
         """
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_with_callbacks
     def fit(self, X, y=None):
         """Check the images and the parameters.
 
@@ -130,7 +130,7 @@ class BaseAugmentation(ImageStepMixin, BaseEstimator, ABC):
         self._remember(X)
         return self
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_with_callbacks
     def fit_transform(self, X, y=None):
         """Fit, and note the step down beside the images.
 
@@ -147,10 +147,10 @@ class BaseAugmentation(ImageStepMixin, BaseEstimator, ABC):
         augmented : AugmentedImages
             The images unchanged, with this step after those noted before.
         """
-        images = self._remember(X)
+        images, step = self._remember(X), without_callbacks(clone(self))
         if isinstance(X, AugmentedImages):
-            return AugmentedImages(images, (*X.steps, clone(self)), X.rows, X.index)
-        return AugmentedImages(images, (clone(self),), index=wanted_index(X, self))
+            return AugmentedImages(images, (*X.steps, step), X.rows, X.index)
+        return AugmentedImages(images, (step,), index=wanted_index(X, self))
 
     def transform(self, X):
         """Return the images as they are: only training sees random transforms.

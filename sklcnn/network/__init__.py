@@ -5,7 +5,7 @@ from sklcnn.network._calibration import fit_temperature
 from sklcnn.network._contract import check_function
 from sklcnn.network._fitted import FittedNetwork
 from sklcnn.network._hardware import resolve_device, torch_threads
-from sklcnn.network._lock import one_at_a_time
+from sklcnn.network._lock import Holding, one_at_a_time
 from sklcnn.network._memory import release_memory
 from sklcnn.network._named import available_networks
 from sklcnn.network._net import check_callbacks
@@ -18,8 +18,11 @@ from sklcnn.network._outputs import (
     softmax_in_place,
 )
 from sklcnn.network._plan import (
+    OF_BEGINNING,
     build_network,
     check_same_network,
+    is_made_of,
+    is_solved_at_once,
     make_net,
     plan_epoch,
     plan_training,
@@ -35,9 +38,11 @@ from sklcnn.network._weights import Pretrained, find_weights, is_file
 
 __all__ = [
     "LR_SCHEDULES",
+    "OF_BEGINNING",
     "OPTIMIZERS",
     "DivergenceError",
     "FittedNetwork",
+    "Holding",
     "Pretrained",
     "TrainingData",
     "available_networks",
@@ -51,6 +56,8 @@ __all__ = [
     "find_weights",
     "fit_temperature",
     "is_file",
+    "is_made_of",
+    "is_solved_at_once",
     "log_softmax_in_place",
     "make_net",
     "number_likeliest",

@@ -13,6 +13,7 @@ from sklcnn._tensors import to_device
 from sklcnn._validation import check_pixels_read
 from sklcnn.images import AugmentedImages
 from sklcnn.images._mapped import read_rows
+from sklcnn.network._lock import COMPUTING
 from sklcnn.network._mixing import mix
 
 SHARE_OF_GPU_HELD = 0.4
@@ -200,7 +201,8 @@ class TrainingBatches(Batches):
 
     def _batch(self, images, rows, targets, weights):
         if self.augmented is not None:
-            images = self.draws(self._as_floats(images), rows)
+            with COMPUTING.reading() as computing, computing:
+                images = self.draws(self._as_floats(images), rows)
         if not any(self.mixing.values()):
             return Batch(images, targets, weights)
         images, partners, share = mix(self._as_floats(images), self.rng, **self.mixing)

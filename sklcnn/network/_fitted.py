@@ -12,7 +12,7 @@ import torch
 from sklcnn._validation import warn_if_other_depth, warn_if_out_of_range
 from sklcnn.network._batches import padded_batches
 from sklcnn.network._hardware import resolve_device, seeded, torch_threads
-from sklcnn.network._lock import ReadWriteLock
+from sklcnn.network._lock import COMPUTING, Holding, ReadWriteLock
 from sklcnn.network._memory import explained_memory_error
 from sklcnn.network._modules import ImageNetwork, Standardize
 from sklcnn.network._ownership import SharedWeightsError
@@ -89,7 +89,7 @@ class FittedNetwork:
 
     def move(self, device, *, dtype, bfloat16, device_asked_for="auto"):
         """Move the network to a device and to other number formats, in place."""
-        with self.lock.writing():
+        with self.lock.writing() as hold, hold:
             layout = torch.channels_last
             self.module.to(device=device, dtype=dtype, memory_format=layout)
             self.device, self.dtype, self.bfloat16 = device, dtype, tuple(bfloat16)
@@ -115,7 +115,7 @@ class FittedNetwork:
         temperature = self.module.temperature
 
         def restore():
-            with self.lock.writing():
+            with self.lock.writing() as hold, hold:
                 self.module.temperature = temperature
                 for layer, parameters, buffers in layers:
                     layer._parameters.update(parameters)
@@ -210,7 +210,7 @@ class FittedNetwork:
         allocate = options.pop("allocate", np.empty)
         n_jobs = options.pop("n_jobs", None)
         batches = self._batches(images, **options)
-        with self.lock.reading(), self._evaluating():
+        with self.lock.reading() as hold, hold, self._evaluating():
             for batch, n_rows in batches:
                 batch = self._apply(function, batch, n_rows, grad, n_jobs).numpy()
                 batch = batch if finish is None else finish(batch)
@@ -243,9 +243,9 @@ class FittedNetwork:
         outputs : tensor of shape (n, ...)
             On the CPU, in the dtype of the network.
         """
-        hold = self.lock.writing if changes else self.lock.reading
+        make_hold = self.lock.writing if changes else self.lock.reading
         for batch, n_rows in self._batches(images, **options):
-            with hold(), self._evaluating():
+            with make_hold() as hold, hold, self._evaluating():
                 outputs = self._apply(function, batch, n_rows, False, n_jobs)
             yield outputs
 
@@ -272,7 +272,10 @@ class FittedNetwork:
     def _apply(self, function, batch, n_rows, grad, n_jobs):
         """Apply a function of the network to a batch, and leave its padding out."""
         with (
-            torch_threads(n_jobs),
+            torch_threads(n_jobs) as limit,
+            limit,
+            COMPUTING.reading() as hold,
+            hold,
             torch.enable_grad() if grad else torch.inference_mode(),
             self.number_format(training=False),
             explained_memory_error(
@@ -289,7 +292,6 @@ class FittedNetwork:
         self.module.eval()
         return contextlib.nullcontext()
 
-    @contextlib.contextmanager
     def freezing(self, frozen):
         """Context in which part of the network is not trained.
 
@@ -297,24 +299,13 @@ class FittedNetwork:
         ----------
         frozen : {"nothing", "normalization", "body"}
             As in `ImageNetwork`. Of a frozen body no gradients are computed.
+
+        Returns
+        -------
+        freezing : Holding
+            For a `with` block.
         """
-        module, before = self.module, self.module.frozen
-        kept = []
-        if frozen == "body":
-            kept = [
-                parameter
-                for path, parameter in module.body.named_parameters()
-                if parameter.requires_grad and not module.is_in_head(path)
-            ]
-        module.frozen = frozen
-        for parameter in kept:
-            parameter.requires_grad_(False)
-        try:
-            yield
-        finally:
-            module.frozen = before
-            for parameter in kept:
-                parameter.requires_grad_(True)
+        return _Freezing(self.module, frozen)
 
     def prediction_batch_size(self):
         """Size that depends on the shape of an image alone: see `padded_batches`."""
@@ -353,7 +344,10 @@ class FittedNetwork:
         -------
         state : dict
         """
-        with self.lock.reading():  # not amid an epoch, and copied before the next
+        with (
+            self.lock.reading() as hold,
+            hold,
+        ):  # not amid an epoch, and copied before the next
             weights = {
                 name: tensor.detach().cpu().clone().numpy()
                 for name, tensor in self.module.state_dict().items()
@@ -399,7 +393,12 @@ class FittedNetwork:
             If the state is damaged, or newer than this version of sklcnn.
         """
         try:
-            with torch_threads(None), seeded(0, "cpu"):
+            with (
+                torch_threads(None) as limit,
+                limit,
+                seeded(0, "cpu") as seeds,
+                seeds,
+            ):
                 return cls._from_state(state, sealed, name)
         except NewerFormatError as error:
             raise ValueError(f"The saved {name} {error}") from error
@@ -469,7 +468,7 @@ def build_module(spec, seed, device):
     module : ImageNetwork
         The network, on the CPU or where the function put it.
     """
-    with seeded(seed, device):
+    with seeded(seed, device) as seeds, seeds:
         if spec.is_named:
             return spec.build_tried()
         module = spec.build()
@@ -564,6 +563,32 @@ def _as_plain(value):
     if callable(value):
         return getattr(value, "__qualname__", type(value).__qualname__)
     return value.item() if isinstance(value, np.generic) else value
+
+
+class _Freezing(Holding):
+    """Context in which part of a network is not trained."""
+
+    def __init__(self, module, frozen):
+        self.module, self.frozen = module, frozen
+        self.before, self.kept = module.frozen, []
+        if frozen == "body":
+            self.kept = [
+                parameter
+                for path, parameter in module.body.named_parameters()
+                if parameter.requires_grad and not module.is_in_head(path)
+            ]
+
+    def take(self):
+        """Freeze it."""
+        self.module.frozen = self.frozen
+        for parameter in self.kept:
+            parameter.requires_grad_(False)
+
+    def give_back(self):
+        """Let it be trained as before."""
+        for parameter in self.kept:
+            parameter.requires_grad_(True)
+        self.module.frozen = self.before
 
 
 def _find_device(device, name):

@@ -4,12 +4,12 @@ import contextlib
 import multiprocessing
 import os
 import sys
-import threading
 
 import joblib
 import torch
 
 from sklcnn._warnings import warn_user
+from sklcnn.network._lock import Holding, one_at_a_time
 
 
 class _Forks:
@@ -19,20 +19,12 @@ class _Forks:
 
     @classmethod
     def note(cls):
-        """Note down, in the child, that it was forked; no other thread is there."""
-        global GENERATORS
+        """Note it down in the child."""
         cls.happened = True
-        GENERATORS = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_Forks.note)
-
-GENERATORS = threading.RLock()
-"""Lock that guards torch's global random generators."""
-
-_THREADS = threading.local()
-"""Nesting depth of `torch_threads` in this thread, and its number of threads before."""
 
 
 def resolve_device(device, *, name):
@@ -132,8 +124,7 @@ def count_threads(n_jobs):
     return n_threads
 
 
-@contextlib.contextmanager
-def torch_threads(n_jobs):
+class torch_threads(Holding):  # noqa: N801
     """Limit the CPU threads of torch in this thread of Python.
 
     Parameters
@@ -142,27 +133,58 @@ def torch_threads(n_jobs):
         Number of threads: None is one, -1 all cores. Nested uses have the number of the
         innermost; the outermost restores what was set before.
     """
-    depth = getattr(_THREADS, "depth", 0)
-    n_outside = torch.get_num_threads()  # a first use takes over what others have set
-    if depth == 0:
-        _THREADS.before = n_outside
-    n_threads = count_threads(n_jobs)
-    try:  # from here on, as an interrupt may come at any line
-        _THREADS.depth = depth + 1
-        torch.set_num_threads(n_threads)
-        yield
-    finally:
-        _THREADS.depth = depth
-        torch.set_num_threads(n_outside if depth else _THREADS.before)
+
+    def __init__(self, n_jobs):
+        self._n_threads = count_threads(n_jobs)
+        self._n_outside = None
+
+    def take(self):
+        """Set the number of threads."""
+        if self._n_outside is None:
+            # a first use in a thread takes over what others have set
+            self._n_outside = torch.get_num_threads()
+            torch.set_num_threads(self._n_threads)
+
+    def give_back(self):
+        """Restore it."""
+        if self._n_outside is not None:
+            torch.set_num_threads(self._n_outside)
 
 
-@contextlib.contextmanager
-def seeded(seed, device):
+class seeded(Holding):  # noqa: N801
     """Seed torch's global generators, and restore them afterwards.
 
     All threads share these generators: others that want to seed them wait.
+
+    Parameters
+    ----------
+    seed : int
+        The seed.
+    device : str
+        Device whose generator is seeded beside that of the CPU.
     """
-    devices = [torch.device(device)] if device.startswith("cuda") else []
-    with GENERATORS, torch.random.fork_rng(devices):
-        torch.manual_seed(seed)
-        yield
+
+    def __init__(self, seed, device):
+        self._seed = seed
+        self._device = torch.device(device) if device.startswith("cuda") else None
+        self._turn = one_at_a_time("random generators of torch")
+        self._before = None
+
+    def take(self):
+        """Wait for other threads, and seed."""
+        self._turn.take()
+        if self._before is not None:
+            return
+        on_device = self._device and torch.cuda.get_rng_state(self._device)
+        self._before = torch.get_rng_state(), on_device
+        torch.manual_seed(self._seed)
+
+    def give_back(self):
+        """Restore the generators."""
+        if self._before is not None:
+            on_cpu, on_device = self._before
+            torch.set_rng_state(on_cpu)
+            if on_device is not None:
+                torch.cuda.set_rng_state(on_device, self._device)
+            self._before = None
+        self._turn.give_back()

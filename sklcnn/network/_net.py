@@ -22,7 +22,7 @@ from sklcnn.network._batches import (
     with_steps_of,
 )
 from sklcnn.network._contract import check_shape
-from sklcnn.network._lock import one_at_a_time
+from sklcnn.network._lock import COMPUTING, one_at_a_time
 from sklcnn.network._memory import release_memory
 from sklcnn.network._modules import ImageNetwork
 from sklcnn.network._optimization import group_parameters
@@ -242,7 +242,8 @@ class Net(NeuralNetClassifier):
     def is_finite(self, images):
         """Whether the network as it is now gives finite outputs for images."""
         self.module_.eval()
-        return bool(torch.isfinite(self.infer(images)).all())
+        with COMPUTING.reading() as computing, computing:
+            return bool(torch.isfinite(self.infer(images)).all())
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Compute the mean loss, for scorers of skorch."""
@@ -430,7 +431,7 @@ class Net(NeuralNetClassifier):
         self : Net
         """
         fit_params.pop("_routing_method", None)  # skorch's own
-        with one_at_a_time(self.network):
+        with one_at_a_time(self.network) as turn, turn:
             parts = (X, y), None
             if self.train_split is not None:
                 datasets = self.get_split_datasets(X, y, **fit_params)

@@ -1,9 +1,11 @@
 """Networks, nets and trainings, by the parameters of an estimator."""
 
 import math
+import os
 import warnings
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 
 from sklcnn._validation import warn_if_lost_in_float32
 from sklcnn.images import AugmentedImages
@@ -87,8 +89,21 @@ def set_formats(network, parameters, *, name):
     )
 
 
-def check_same_network(network, parameters, *, name):
+def check_same_network(network, parameters, begun_with, *, name, method):
     """Check that parameters describe the network that is to be trained further.
+
+    Parameters
+    ----------
+    network : FittedNetwork
+        The network.
+    parameters : dict
+        Parameters of the estimator.
+    begun_with : dict
+        What those of `OF_BEGINNING` were when the network was built, where it is known.
+    name : str
+        Name of the estimator, for messages.
+    method : {"fit", "partial_fit"}
+        What is to train it.
 
     Raises
     ------
@@ -96,13 +111,53 @@ def check_same_network(network, parameters, *, name):
         If they describe another one. The message names those that differ.
     """
     spec, _ = _describe(parameters, network.spec.image_shape, network.spec.n_outputs)
-    differing = spec.find_differences(network.spec)
+    differing = spec.find_differences(network.spec) + [
+        parameter
+        for parameter, value in begun_with.items()
+        if not OF_BEGINNING[parameter](parameters[parameter], value, network)
+    ]
     if differing:
+        continues, mend = {
+            "fit": ("warm_start=True", "warm_start=False"),
+            "partial_fit": ("partial_fit", "call fit, which begins anew"),
+        }[method]
         raise ValueError(
-            f"{name} was fitted with another network, which warm_start=True would "
+            f"{name} was fitted with another network, which {continues} would "
             f"train further: {', '.join(differing)} changed since. Set "
-            f"{'it' if len(differing) == 1 else 'them'} back, or warm_start=False."
+            f"{'it' if len(differing) == 1 else 'them'} back, or {mend}."
         )
+
+
+def _are_same_weights(value, before, network):
+    """Whether two values of `weights` are the same weights."""
+    if isinstance(value, FrozenEstimator) and isinstance(before, FrozenEstimator):
+        return value.estimator is before.estimator
+    kinds = str, os.PathLike
+    if isinstance(value, kinds) and isinstance(before, kinds):
+        return os.fspath(value) == os.fspath(before)
+    return value is before
+
+
+def _are_same_statistics(value, before, network):
+    """Whether two values of `standardize` give the statistics of a network."""
+    return value in (before, network.standardized_by)
+
+
+def _is_same_shape(value, before, network):
+    """Whether two values of `image_shape` give the shape that a network has."""
+    if value is None or before is None:
+        shape = value or before
+        return shape is None or (*shape, 1)[:3] == network.spec.image_shape
+    return tuple(value) == tuple(before)
+
+
+OF_BEGINNING = {
+    "weights": _are_same_weights,
+    "standardize": _are_same_statistics,
+    "image_shape": _is_same_shape,
+}
+"""Parameters that a network is begun with, beside those of its layers, and what tells
+whether two values of them are the same for it."""
 
 
 def _describe(parameters, image_shape, n_outputs):
@@ -161,8 +216,27 @@ def make_net(network, parameters, *, seed, history=()):
         **options,
     ).initialize(draw_weights=False)
     net.asked_callbacks = callbacks  # others may be set on the net itself
+    net.made_of = {parameter: parameters[parameter] for parameter in MADE_OF}
     net.history.extend(map(dict, history))
     return net
+
+
+MADE_OF = (
+    "backbone_learning_rate_factor",
+    "compile",
+    "device",
+    "label_smoothing",
+    "momentum",
+    "nesterov",
+    "optimizer",
+    "precision",
+)
+"""Parameters that a net is made with; with others it is made anew."""
+
+
+def is_made_of(net, parameters):
+    """Whether a net is what `make_net` would make of parameters, but for callbacks."""
+    return all(parameters[name] == value for name, value in net.made_of.items())
 
 
 def take_parameters(net, parameters, n_rows):
@@ -200,7 +274,7 @@ def plan_training(net, data, parameters):
     rates = _plan_rates(net, parameters, n_epochs, n_frozen, solves_head, len(batches))
     decay = resolve_weight_decay(parameters["weight_decay"], rates)
     stopping = None
-    if parameters["early_stopping"]:
+    if parameters["early_stopping"] and valid is not None:
         stopping = EarlyStopping(parameters["n_iter_no_change"], parameters["tol"])
     net.max_epochs = n_epochs
     resolved = {"max_epochs": n_epochs, "learning_rate": net.lr}
@@ -269,6 +343,57 @@ def _is_random(data, parameters):
     """Whether the images of an epoch are not those of the next."""
     mixes = parameters["mixup"] or parameters["cutmix"]
     return bool(mixes) or isinstance(data.images, AugmentedImages)
+
+
+def is_solved_at_once(network, data, parameters, defaults, *, name):
+    """Whether the last layer of a new network is solved, and nothing else is trained.
+
+    A warning names parameters of training that are set, as they have no effect then.
+
+    Parameters
+    ----------
+    network : FittedNetwork
+        The network, with its initial weights.
+    data : TrainingData
+        What to train it on.
+    parameters, defaults : dict
+        Parameters of the estimator, and what they are by default.
+    name : str
+        Name of the estimator, for messages.
+    """
+    is_fixed = parameters["freeze"] and not _is_random(data, parameters)
+    if not is_fixed or not has_linear_head(network):
+        return False
+    ignored = [
+        parameter
+        for parameter in OF_STEPS
+        if parameters[parameter] != defaults[parameter]
+        and (parameter, parameters[parameter]) != ("max_epochs", 1)
+    ]
+    if ignored:
+        warnings.warn(
+            f"{name} ignores {', '.join(ignored)}: with freeze=True and images that "
+            "are the same in each epoch, the last layer is solved in one pass, on all "
+            "images. Leave "
+            f"{'it' if len(ignored) == 1 else 'them'} out, or add random steps, mixup "
+            "or cutmix.",
+            UserWarning,
+        )
+    return True
+
+
+OF_STEPS = (
+    "optimizer",
+    "learning_rate",
+    "momentum",
+    "nesterov",
+    "lr_schedule",
+    "backbone_learning_rate_factor",
+    "n_frozen_epochs",
+    "max_epochs",
+    "early_stopping",
+)
+"""Parameters of a training by steps."""
 
 
 def _solves_head(net, parameters):

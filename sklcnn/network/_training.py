@@ -1,6 +1,5 @@
 """The training loop."""
 
-import contextlib
 import math
 import sys
 import time
@@ -13,6 +12,7 @@ from sklcnn.network._batches import Batches, RowsDataset, TrainingBatches
 from sklcnn.network._hardware import seeded, torch_threads
 from sklcnn.network._head import train_head
 from sklcnn.network._interrupts import is_raised_on_purpose
+from sklcnn.network._lock import COMPUTING, Holding
 from sklcnn.network._memory import explained_memory_error
 from sklcnn.network._modules import DRAWS_NOTHING
 from sklcnn.network._optimization import (
@@ -129,7 +129,8 @@ def train(
     save(training)
     with (
         progress_bar(progress, total=n_epochs, initial=training.n_done) as bar,
-        torch_threads(n_jobs),
+        torch_threads(n_jobs) as limit,
+        limit,
         explained_memory_error(
             f"training on batches of {training.batches.batch_size} images. Use a "
             f"smaller batch_size, such as {max(1, training.batches.batch_size // 2)},"
@@ -153,7 +154,7 @@ def train_epoch(training):
     try:
         run_epoch(training, undo=before.restore)
     except BaseException:
-        with training.net.network.lock.writing():
+        with training.net.network.lock.writing() as hold, hold:
             before.restore()
         raise
 
@@ -174,9 +175,14 @@ def run_epoch(training, undo):
         "dataset_valid": None if valid is None else RowsDataset(valid),
     }
     batches.draw(net.seed, epoch)
-    with seeded_where_drawn(net, epoch):
+    with seeded_where_drawn(net, epoch) as seeds, seeds:
         net.notify("on_epoch_begin", **datasets)
-        with net.network.lock.writing(undo), net.network.freezing(frozen):
+        with (
+            net.network.lock.writing(undo) as hold,
+            hold,
+            net.network.freezing(frozen) as freezing,
+            freezing,
+        ):
             if solves_head:
                 solve_head(net, batches, training.head_decay)
             else:
@@ -222,7 +228,8 @@ def train_batches(net, batches, learning_rates):
             set_learning_rate(net.optimizer_, learning_rate)
         if net.callbacks_:
             net.notify("on_batch_begin", batch=batch, training=True)
-        step = net.train_step(batch)
+        with COMPUTING.reading() as computing, computing:
+            step = net.train_step(batch)
         if net.callbacks_:
             record_batch(net, "train", batch, step)
             net.notify("on_batch_end", batch=batch, training=True, **step)
@@ -246,7 +253,8 @@ def show_batches(net, batches):
     """Tell callbacks of the batches of an epoch that took no steps."""
     net.module_.eval()
     for batch in batches:
-        losses, outputs = net.compute_losses(batch)
+        with COMPUTING.reading() as computing, computing:
+            losses, outputs = net.compute_losses(batch)
         step = {"loss": losses.mean(), "y_pred": outputs}
         net.history.new_batch()
         net.notify("on_batch_begin", batch=batch, training=True)
@@ -260,7 +268,8 @@ def validate(net, batches):
     net.module_.eval()
     loss = correct = total = 0.0
     for batch in batches:
-        losses, outputs = net.compute_losses(batch)
+        with COMPUTING.reading() as computing, computing:
+            losses, outputs = net.compute_losses(batch)
         loss += losses.sum()
         correct += (batch.weights * (outputs.argmax(1) == batch[1])).sum()
         total += batch.weights.sum()
@@ -312,7 +321,7 @@ def use_best_weights(training):
     if training.stopping is not None:
         epoch, weights = training.stopping.choose(len(training.valid.rows))
         if weights is not None:
-            with training.net.network.lock.writing():
+            with training.net.network.lock.writing() as hold, hold:
                 training.net.module_.load_state_dict(weights)
             training.net.best_epoch = training.first_epoch + epoch
     training.net.module_.eval()
@@ -339,7 +348,7 @@ class LastEpoch:
         """Go back to them."""
         net = self.net
         # in a forked process, more threads would be waited for without end
-        with torch.no_grad(), torch_threads(None):
+        with torch.no_grad(), torch_threads(None) as limit, limit:
             for tensor, values in self.kept:
                 tensor.copy_(values)
         net.optimizer_.state.clear()
@@ -363,7 +372,7 @@ def seeded_where_drawn(net, epoch):
     """Seed torch where a layer may draw, which no two threads can do at once."""
     draws = any(type(layer) not in DRAWS_NOTHING for layer in net.module_.modules())
     if not draws and not net.callbacks_:
-        return contextlib.nullcontext()
+        return Holding()
     sequence = np.random.SeedSequence((net.seed, epoch))
     return seeded(int(sequence.generate_state(1, np.uint32)[0]), net.device)
 

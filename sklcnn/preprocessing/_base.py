@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._arrays import is_lazy
 from sklcnn._pixels import check_fill_value
-from sklcnn._sklearn import fit_context
+from sklcnn._sklearn import fit_with_callbacks, without_callbacks
 from sklcnn._steps import ImageStepMixin, in_container
 from sklcnn._validation import check_images, resolve_image_shape
 from sklcnn.images._mapped import MappedImages, read_rows, with_rows_of
@@ -33,7 +33,7 @@ class BasePreprocessing(ImageStepMixin, BaseEstimator):
 
     _takes_mixed_sizes = False
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_with_callbacks
     def fit(self, X, y=None):
         """Check that the step can work on images like these.
 
@@ -166,8 +166,7 @@ class BasePreprocessing(ImageStepMixin, BaseEstimator):
 
     def _transform_lazy(self, X, image_shape):
         # a copy, so that a later set_params changes nothing that was already promised
-        step = copy.copy(self)
-        vars(step).pop("_sklearn_output_config", None)  # which changes no pixel
+        step = without_callbacks(copy.copy(self))
         function = step._apply
         first = function(first_image(X, image_shape))
         mapped = MappedImages(X, function, shape=first.shape[1:], dtype=first.dtype)

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._arrays import is_lazy
-from sklcnn._sklearn import N_JOBS, Interval, StrOptions, fit_context
+from sklcnn._sklearn import N_JOBS, Interval, StrOptions, fit_with_callbacks
 from sklcnn._steps import ImageStepMixin, in_container
 from sklcnn._validation import check_image_shape, check_images, resolve_image_shape
 from sklcnn.images._files import in_threads
@@ -31,7 +31,7 @@ class _Features(ImageStepMixin, BaseEstimator, ABC):
     def _compute(self, images):
         """Compute the features of some images, of shape (n, n_features_out)."""
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_with_callbacks
     def fit(self, X, y=None):
         """Remember the shape of the images.
 
@@ -51,7 +51,7 @@ class _Features(ImageStepMixin, BaseEstimator, ABC):
         self._fit(without_draws(X, self))
         return self
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_with_callbacks
     def fit_transform(self, X, y=None):
         """Fit to images and give their features.
 

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._rows import index_of
-from sklcnn._sklearn import N_JOBS, Interval, StrOptions, fit_context
+from sklcnn._sklearn import N_JOBS, Interval, StrOptions, fit_with_callbacks
 from sklcnn._steps import ImageStepMixin
 from sklcnn.images._border import check_pad_value
 from sklcnn.images._decode import BANDS
@@ -187,7 +187,7 @@ class ReadImages(ImageStepMixin, BaseEstimator):
         self.cache = cache
         self.n_jobs = n_jobs
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_with_callbacks
     def fit(self, X, y=None):
         """Learn the size, the channels and the dtype from the headers of the files.
 
@@ -207,7 +207,7 @@ class ReadImages(ImageStepMixin, BaseEstimator):
         _warn_of(self._fit_headers(sources), sources)
         return self
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_with_callbacks
     def fit_transform(self, X, y=None):
         """Fit to files and give their images.
 

@@ -13,6 +13,7 @@ moments run with all other tests; the full ones, of minutes, run with::
 - `test_folders.py`: disks that are full, folders that can't be written to or that are
   gone.
 - `test_callers.py`: threads that predict beside threads that train, and forked servers.
+- `test_lines.py`: interrupts at each line of a training.
 - `test_long_runs.py`: memory, threads and open files over hundreds of calls.
 
 `_processes.py` starts functions in processes of their own; `_jobs.py` holds those that

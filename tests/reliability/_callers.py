@@ -134,3 +134,30 @@ def ask_pool(method, n_rounds):
 
 def _ask_and_train(model, expected):
     return count_wrong(model, expected) + count_wrong(clone(model).fit(X, Y), expected)
+
+
+def fork_beside_training(n_forks):
+    """Fork at random moments beside a thread that trains; list how children ended.
+
+    A child predicts with the network of the last whole epoch.
+    """
+    model, is_over = fit_with_threads(), Event()
+
+    def train():
+        while not is_over.is_set():
+            model.partial_fit(X, Y)
+
+    def work():
+        warnings.simplefilter("ignore")
+        return model.predict_proba(X).shape == (len(X), 10)
+
+    rng = np.random.default_rng(0)
+    with ThreadPoolExecutor(1) as trainer:
+        training = trainer.submit(train)
+        codes = []
+        for pause in rng.uniform(0, 0.05, n_forks):
+            time.sleep(pause)
+            codes.append(wait_for(fork(work)))
+        is_over.set()
+        training.result()
+    return codes

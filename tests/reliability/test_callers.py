@@ -32,6 +32,16 @@ def test_preloaded_server_answers(n_jobs, n_rounds):
         assert codes == [0] * 4
 
 
+@pytest.mark.parametrize("n_forks", [15, pytest.param(1000, marks=slow)])
+def test_processes_forked_beside_training_do_not_hang(n_forks):
+    """A fork waits for the end of the batch, whose libraries hold locks until then."""
+    job = Job(_callers.fork_beside_training, n_forks, context=FRESH)
+
+    codes = job.result(60 + 10 * n_forks)
+
+    assert codes == [0] * n_forks
+
+
 @slow
 @pytest.mark.parametrize("backend", ["multiprocessing", "loky", "threading"])
 @pytest.mark.parametrize("n_rounds", [10])
