@@ -301,8 +301,8 @@ class CNNClassifier(
     an auxiliary network of the same layers is trained without them and not kept, and
     the classifier itself trains on all. With fewer than 20 images set aside, with
     `weights` for fewer than 10,000 images and with `freeze`, the temperature is 1;
-    `partial_fit` leaves it as it is. On images of another kind than those in `fit`, a network may
-    still be too sure of itself.
+    `partial_fit` leaves it as it is. On images of another kind than those in `fit`, a
+    network may still be too sure of itself.
 
     Where `fit` or `partial_fit` fails or is interrupted, by Ctrl-C say, what was
     finished stays: the network of the last epoch that ended, with `n_iter_` and
