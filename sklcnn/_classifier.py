@@ -46,8 +46,8 @@ from sklcnn._validation import (
 from sklcnn._validation_data import add_validation, set_rows_aside
 from sklcnn.checkpoints import find_checkpoints, resume, saver
 from sklcnn.network import (
+    BEGUN_WITH,
     LR_SCHEDULES,
-    OF_BEGINNING,
     OPTIMIZERS,
     DivergenceError,
     FittedNetwork,
@@ -717,10 +717,9 @@ class CNNClassifier(
 
     def _check_same_network(self, method):
         """Check that parameters describe the network at hand."""
-        known = vars(self).get("_begun_with", {})  # not in older files
         options = {"name": type(self).__name__, "method": method}
         parameters = self.get_params(deep=False)
-        check_same_network(self._network, parameters, known, **options)
+        check_same_network(self._network, parameters, self._begun_with, **options)
 
     def _make_net(self):
         """Make the net that trains the network at hand, by the parameters as set."""
@@ -770,7 +769,7 @@ class CNNClassifier(
         net, options = training.net, {}
         fitted = {"_network": net.network, "_net": net, "classes_": classes}
         fitted["_seed"] = net.seed
-        fitted["_begun_with"] = {name: getattr(self, name) for name in OF_BEGINNING}
+        fitted["_begun_with"] = {name: getattr(self, name) for name in BEGUN_WITH}
         net.plan = net.plan | {"class labels": classes.tolist()}
         parameters = self.get_params(deep=False)
         if checkpoints is not None and checkpoints.is_finished:
@@ -1004,6 +1003,8 @@ class CNNClassifier(
         except AttributeError as error:
             raise ValueError(f"The saved {name} is damaged: {error}.") from error
         self._network = FittedNetwork.from_state(fitted, sealed, name=name)
+        if "_begun_with" not in state:  # an older file
+            self._begun_with = {key: getattr(self, key) for key in BEGUN_WITH}
 
 
 _DEFAULTS = CNNClassifier().get_params(deep=False)

@@ -78,7 +78,8 @@ def test_checkpoints_load(folder, images):
     ]
     layout = network.spec.layout | {"blocks": blocks}
     spec, module = build_module(replace(network.spec, layout=layout), 0, "cpu")
-    network = FittedNetwork(spec, module, network.pixel_range, torch.device("cpu"))
+    network = FittedNetwork(spec, module, network.pixel_range, "cpu")
+    network.move("cpu", dtype=torch.float32, bfloat16=(False, False))
     net = make_net(network, model.get_params(), seed=1)
     rows = np.arange(30)
     data = TrainingData(X, rows % 3, np.ones(30), rows)

@@ -18,7 +18,7 @@ from sklcnn.network._outputs import (
     softmax_in_place,
 )
 from sklcnn.network._plan import (
-    OF_BEGINNING,
+    BEGUN_WITH,
     build_network,
     check_same_network,
     is_made_of,
@@ -37,8 +37,8 @@ from sklcnn.network._training import DivergenceError, use_best_weights
 from sklcnn.network._weights import Pretrained, find_weights, is_file
 
 __all__ = [
+    "BEGUN_WITH",
     "LR_SCHEDULES",
-    "OF_BEGINNING",
     "OPTIMIZERS",
     "DivergenceError",
     "FittedNetwork",

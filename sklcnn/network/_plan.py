@@ -99,7 +99,7 @@ def check_same_network(network, parameters, begun_with, *, name, method):
     parameters : dict
         Parameters of the estimator.
     begun_with : dict
-        What those of `OF_BEGINNING` were when the network was built, where it is known.
+        What those of `BEGUN_WITH` were when the network was built.
     name : str
         Name of the estimator, for messages.
     method : {"fit", "partial_fit"}
@@ -110,12 +110,15 @@ def check_same_network(network, parameters, begun_with, *, name, method):
     ValueError
         If they describe another one. The message names those that differ.
     """
-    spec, _ = _describe(parameters, network.spec.image_shape, network.spec.n_outputs)
-    differing = spec.find_differences(network.spec) + [
+    differing = [
         parameter
-        for parameter, value in begun_with.items()
-        if not OF_BEGINNING[parameter](parameters[parameter], value, network)
+        for parameter, is_same in OF_BEGINNING.items()
+        if not is_same(parameters[parameter], begun_with[parameter], network)
     ]
+    if not all(_is_equal(parameters[name], begun_with[name]) for name in OF_SPEC):
+        shape, n_outputs = network.spec.image_shape, network.spec.n_outputs
+        spec, _ = _describe(parameters, shape, n_outputs)
+        differing = spec.find_differences(network.spec) + differing
     if differing:
         continues, mend = {
             "fit": ("warm_start=True", "warm_start=False"),
@@ -158,6 +161,21 @@ OF_BEGINNING = {
 }
 """Parameters that a network is begun with, beside those of its layers, and what tells
 whether two values of them are the same for it."""
+
+OF_SPEC = ("network", "image_size", *CONVNET_DEFAULTS)
+"""Parameters that a description follows from. Where they are as they were, so is the
+network, though later versions would make other layers of them."""
+
+BEGUN_WITH = (*OF_SPEC, *OF_BEGINNING)
+"""All parameters that a network is begun with."""
+
+
+def _is_equal(value, before):
+    """Whether two values of a parameter are the same, written alike or not."""
+    try:
+        return np.array_equal(value, before)
+    except (TypeError, ValueError):
+        return False
 
 
 def _describe(parameters, image_shape, n_outputs):
