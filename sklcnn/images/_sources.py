@@ -56,7 +56,7 @@ def check_sources(X, *, name):
     ValueError
         If `X` lists nothing of this kind.
     """
-    listed = _as_list(X, name)
+    listed = list_items(X, name)
     if not listed:
         raise ValueError(
             "Found array with 0 sample(s) (shape=(0,)) while a minimum of 1 is "
@@ -141,7 +141,7 @@ def object_array(values):
     return array
 
 
-def _as_list(X, name):
+def list_items(X, name):
     """Make a list of a list, an array, a column or a frame of one column."""
     kind = type(X).__name__
     if isinstance(X, (str, bytes, os.PathLike, Image.Image)) or hasattr(X, "read"):
