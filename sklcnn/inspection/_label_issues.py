@@ -240,7 +240,7 @@ def find_label_issues(estimator, X, y, *, cv=5, groups=None, n_jobs=None):
     >>> X, y = load_digits(n_class=3, return_X_y=True)
     >>> y[30] = 2  # this is a 1
     >>> find_label_issues(LogisticRegression(), X / 16, y)
-    1 of 537 labels in doubt, at a cross-validated accuracy of 0.99
+    1 of 537 labels in doubt, at a cross-validated accuracy of 0.98
     row  given  suggested  self-confidence  confidence
      30      2          1            0.000       1.000
     """

@@ -26,6 +26,7 @@ BENCHMARKS = (
     "accuracy",
     "precision",
     "gain",
+    "label_issues",
     "transfer",
     "time_to_accuracy",
     "folder",
