@@ -217,12 +217,20 @@ def _check_source(source, position, name):
             )
     raise ValueError(
         f"{name} expects paths of files, as strings, or contents of files, PIL images "
-        f"or arrays of pixels. Got {shorten(repr(source))} of type "
+        f"or arrays of pixels. Got {name_of(source)} of type "
         f"{type(source).__name__} at position {position} instead."
     )
 
 
 def _read_all(file, position, name):
+    """Read a file from its beginning, as `PIL.Image.open` does."""
+    if getattr(file, "closed", False):
+        raise ValueError(
+            f"{name} expects open files. The one at position {position} is closed: "
+            "give its path, or what was read of it."
+        )
+    if hasattr(file, "seekable") and file.seekable():
+        file.seek(0)
     content = file.read()
     if isinstance(content, bytes):
         return content
