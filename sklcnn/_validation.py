@@ -150,7 +150,7 @@ def resolve_image_shape(shape, image_shape=None, *, name):
             f"{tuple(shape)}, which are images of shape {tuple(shape[1:])}. Leave "
             "image_shape=None for images that are not flat."
         )
-    if given is None and _looks_channels_first(*found):
+    if given is None and looks_channels_first(*found):
         raise ValueError(
             f"{name} expects images of shape (n_samples, height, width, n_channels). "
             f"Got an array of shape {tuple(shape)}, which looks channels-first. Move "
@@ -161,7 +161,7 @@ def resolve_image_shape(shape, image_shape=None, *, name):
     return found
 
 
-def _looks_channels_first(n_first, height, width):
+def looks_channels_first(n_first, height, width):
     """Tell whether the first of three sides is a number of channels.
 
     Where the last may be one as well, as in (3, 4, 4), the others have to make a square

@@ -121,6 +121,8 @@ FLOORS = [
     "parallel._agreement",
     "parallel._sharing",
     "parallel",
+    "inspection._label_issues",
+    "inspection",
     "",
 ]
 

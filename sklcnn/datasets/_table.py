@@ -1,5 +1,6 @@
 """Tables with a column of paths and one of labels."""
 
+import math
 import os
 import warnings
 from pathlib import Path
@@ -9,6 +10,9 @@ from sklearn.utils import Bunch
 
 from sklcnn._sklearn import StrOptions, validate_params
 from sklcnn.images._sources import name_some, shorten
+
+SEPARATORS = set(";\t|")
+"""What separates columns in tables other than those of commas."""
 
 
 @validate_params(
@@ -49,8 +53,8 @@ def load_image_table(
     return_X_y : bool, default=False
         Whether to return ``(filenames, target)`` instead of a Bunch.
     on_error : {"raise", "warn"}, default="raise"
-        What to do about files that are not there. ``"warn"`` leaves their rows out,
-        with one warning that counts and names them.
+        What to do about files that are not there, and rows without a path. ``"warn"``
+        leaves these rows out, with one warning that counts and names them.
 
     Returns
     -------
@@ -89,10 +93,12 @@ def load_image_table(
     (array(['cat'], dtype=object), array([7]))
     """
     frame, folder = _read(table)
+    wanted = {"path": path} if target is None else {"path": path, "target": target}
+    _check_columns(frame, wanted)
     root = folder if root is None else Path(root).expanduser()
-    _check_columns(frame, [path] if target is None else [path, target])
-    filenames = _paths(frame[path], root, path)
-    keep = _find_missing(filenames, on_error)
+    paths = _check_paths(frame[path].to_list(), path)
+    filenames = np.array([os.path.join(root, path or "") for path in paths])
+    keep = _find_missing(paths, filenames, on_error)
     filenames = filenames[keep]
     frame = frame[keep] if hasattr(frame, "iloc") else frame.filter(keep)
     labels = None if target is None else frame[target].to_numpy()
@@ -127,48 +133,83 @@ def _read(table):
                 "load_image_table needs pandas or polars to read a CSV file: `pip "
                 "install pandas`."
             ) from error
-    return reader.read_csv(file), file.parent
+    try:
+        return reader.read_csv(file), file.parent
+    except Exception as error:
+        raise ValueError(
+            f"load_image_table can't read {str(file)!r} as a CSV file: {error}. Read "
+            "it first, such as by `pandas.read_csv(file, encoding=...)`, and give the "
+            "frame, and its folder as `root`."
+        ) from error
 
 
 def _check_columns(frame, wanted):
+    """Check that the columns are there, each once."""
     columns = list(frame.columns)
-    for parameter, name in zip(("path", "target"), wanted, strict=False):
-        if name not in columns:
-            raise ValueError(
-                f"load_image_table got {parameter}={name!r}, and the table has no such "
-                f"column. It has {name_some(list(map(repr, columns)))}."
+    for parameter, name in wanted.items():
+        if columns.count(name) == 1:
+            continue
+        found = "no such column" if name not in columns else "several such columns"
+        mend = f"Name one by {parameter}=..."
+        if len(columns) == 1 and (sep := SEPARATORS & set(str(columns[0]))):
+            mend = (
+                "Its columns are separated otherwise: read it first, such as by "
+                f"`pandas.read_csv(file, sep={min(sep)!r})`, and give the frame, and "
+                "its folder as `root`."
             )
+        raise ValueError(
+            f"load_image_table got {parameter}={name!r}, and the table has {found}. It "
+            f"has {name_some(list(map(repr, columns)))}. {mend}"
+        )
 
 
-def _paths(column, root, name):
-    """Make an array of str of a column of paths."""
+def _check_paths(values, name):
+    """Make None of paths that are missing, and refuse what is no path."""
+    if not values:
+        raise ValueError("load_image_table got a table without rows.")
     paths = []
-    for row, value in enumerate(column.to_list()):
-        if not isinstance(value, (str, os.PathLike)) or not str(value):
+    for row, value in enumerate(values):
+        is_path = isinstance(value, (str, os.PathLike))
+        if not is_path and not _is_missing(value):
             raise ValueError(
                 f"load_image_table expects paths in the column {name!r}. Got {value!r} "
-                f"in row {row}: leave such rows out."
+                f"of type {type(value).__name__} in row {row}."
             )
-        paths.append(os.path.join(root, value))
-    if not paths:
-        raise ValueError("load_image_table got a table without rows.")
-    return np.array(paths)
+        paths.append(os.fspath(value) if is_path and str(value) else None)
+    return paths
 
 
-def _find_missing(filenames, on_error):
+def _is_missing(value):
+    """Tell whether a value of a column is None, NaN, NA or NaT."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _find_missing(paths, filenames, on_error):
     """Tell the files that are there from those that are not."""
-    is_there = np.array([os.path.isfile(name) for name in filenames])
-    missing = [shorten(repr(str(name))) for name in filenames[~is_there]]
+    is_there = np.array(
+        [
+            path is not None and os.path.isfile(name)
+            for path, name in zip(paths, filenames, strict=True)
+        ]
+    )
+    missing = [
+        f"none in row {row}" if paths[row] is None else shorten(repr(filenames[row]))
+        for row in np.flatnonzero(~is_there)
+    ]
     if not missing:
         return is_there
     message = (
-        f"load_image_table found no file for {len(missing)} of {len(filenames)} rows: "
+        f"load_image_table found no file for {len(missing)} of {len(paths)} rows: "
         f"{name_some(missing)}."
     )
     if on_error == "raise" or not is_there.any():
+        mend = "Give the folder that the paths refer to as `root`"
+        if os.sep == "/" and any("\\" in (path or "") for path in paths):
+            mend = "Some paths have the separators of Windows: replace these by '/'"
         raise ValueError(
-            f"{message} Give the folder that the paths refer to as `root`, or leave "
-            "such rows out with on_error='warn'."
+            f"{message} {mend}, or leave such rows out with on_error='warn'."
         )
     warnings.warn(f"{message} They are left out.", UserWarning)
     return is_there

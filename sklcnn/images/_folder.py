@@ -341,9 +341,8 @@ def _report(problems, on_error):
     if not problems:
         return
     message = (
-        "load_image_folder found what is no image file, or can't be looked into: "
-        f"{len(problems)}, "
-        f"{name_some(sorted(problems))}."
+        f"load_image_folder found {len(problems)} file(s) or folder(s) that are no "
+        f"images or can't be looked into: {name_some(sorted(problems))}."
     )
     if on_error == "raise":
         raise ValueError(f"{message} Leave such entries out with on_error='warn'.")
@@ -367,8 +366,8 @@ def _warn_of_structure(folder, tree, classes):
     """Warn of images that are not read, of one class, and of classes in each other."""
     if tree.counts:
         warnings.warn(
-            f"load_image_folder leaves out {sum(tree.counts.values())} files that are "
-            f"not read by default: {name_endings(tree.counts)}. List them by "
+            f"load_image_folder leaves out {sum(tree.counts.values())} file(s) that "
+            f"are not read by default: {name_endings(tree.counts)}. List them by "
             f"extensions=(..., {min(tree.counts)!r}), and give ReadImages what reads "
             "them.",
             UserWarning,

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from sklcnn._validation import looks_channels_first
 from sklcnn.images._formats import FORMATS, explain_start, openers
 from sklcnn.images._pillow import PillowImage, is_whole
 from sklcnn.images._png import without_metadata
@@ -24,6 +25,9 @@ BYTES_PER_PIXEL = 12
 """Bytes that decoding a pixel of 8-bit RGB takes, copies included."""
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+")
+
+ADDRESSES = ("http://", "https://", "ftp://", "file://", "s3://", "gs://", "data:")
+"""Beginnings of what is no path, though it tells where an image is."""
 
 
 class Opening(NamedTuple):
@@ -91,15 +95,13 @@ class ArrayImage:
     is_multiple = False
 
     def __init__(self, pixels):
-        if not isinstance(pixels, np.ndarray) or pixels.ndim not in (2, 3):
-            shape = getattr(pixels, "shape", "none")
-            raise ValueError(
-                "it was read as no array of pixels, of shape (height, width) or "
-                f"(height, width, n_channels), but as {type(pixels).__name__} (shape "
-                f"{shape})"
-            )
         if 0 in pixels.shape:
             raise ValueError(f"it has no pixels (shape {pixels.shape})")
+        if pixels.ndim == 3 and looks_channels_first(*pixels.shape):
+            raise ValueError(
+                f"its shape {pixels.shape} looks channels-first: move them to the end "
+                "by `np.moveaxis(pixels, 0, -1)`"
+            )
         self.pixels = pixels
         self.dtype = plain_dtype(pixels.dtype)
         self.size = pixels.shape[:2]
@@ -140,7 +142,7 @@ def open_image(source, opening, size=None):
         elif isinstance(source, Image.Image):
             yield PillowImage(source.copy())
         elif opening.reader is not None and isinstance(source, str):
-            yield ArrayImage(np.asarray(opening.reader(source)))
+            yield ArrayImage(_read_by(opening.reader, source))
         else:
             if isinstance(source, str):
                 _check_regular(source)
@@ -157,6 +159,27 @@ def open_image(source, opening, size=None):
         cause = _cause(error, source, opening)
         too_large = isinstance(error, TooLargeError)
         raise UnreadableImageError(name_of(source), cause, too_large) from error
+
+
+def _read_by(reader, path):
+    """Read a file by a function of the user."""
+    try:
+        pixels = reader(path)
+    except Exception as error:
+        if isinstance(error, FileNotFoundError) and error.filename == path:
+            raise
+        cause = f"the reader failed ({type(error).__name__}: {error})"
+        raise ValueError(cause) from error
+    array = np.asarray(pixels)
+    if np.ma.is_masked(pixels):
+        raise ValueError("the reader gave masked pixels: fill them by `.filled(0)`")
+    if array.ndim not in (2, 3):
+        what = f"of shape {array.shape}" if array.ndim else type(pixels).__name__
+        raise ValueError(
+            "the reader gave no array of pixels, of shape (height, width) or (height, "
+            f"width, n_channels), but {what}"
+        )
+    return array
 
 
 def check_bytes(image, size, opening):
@@ -244,12 +267,12 @@ def _cause(error, source, opening):
     is_plain = isinstance(error, (OSError, ValueError, SyntaxError))
     if is_plain and str(error):
         return _reword(str(error).rstrip("."))
-    if isinstance(source, str) and opening.reader is not None:
-        return f"the reader failed ({type(error).__name__}: {error})"
     return f"it is damaged ({type(error).__name__}: {error})"
 
 
 def _why_missing(path):
+    if path.startswith(ADDRESSES):
+        return "it is an address and no path: give the bytes that it stands for"
     if os.path.islink(path):
         return f"it is a link to {os.readlink(path)!r}, which is not there"
     with suppress(OSError):  # the working directory may be gone as well

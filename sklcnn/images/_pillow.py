@@ -63,7 +63,8 @@ class PillowImage:
     """
 
     def __init__(self, image, file=None):
-        self.image = image
+        # of premultiplied modes, this one is converted to none but "LA"
+        self.image = image = image.convert("LA") if image.mode == "La" else image
         self._file = file
         self.n_deep = n_deep_channels(image)
         self.dtype = "uint16" if self.n_deep else _dtype(image)

@@ -56,7 +56,7 @@ def check_sources(X, *, name):
     ValueError
         If `X` lists nothing of this kind.
     """
-    listed = _as_list(X, name)
+    listed = list_items(X, name)
     if not listed:
         raise ValueError(
             "Found array with 0 sample(s) (shape=(0,)) while a minimum of 1 is "
@@ -141,7 +141,7 @@ def object_array(values):
     return array
 
 
-def _as_list(X, name):
+def list_items(X, name):
     """Make a list of a list, an array, a column or a frame of one column."""
     kind = type(X).__name__
     if isinstance(X, (str, bytes, os.PathLike, Image.Image)) or hasattr(X, "read"):
@@ -217,12 +217,20 @@ def _check_source(source, position, name):
             )
     raise ValueError(
         f"{name} expects paths of files, as strings, or contents of files, PIL images "
-        f"or arrays of pixels. Got {shorten(repr(source))} of type "
+        f"or arrays of pixels. Got {name_of(source)} of type "
         f"{type(source).__name__} at position {position} instead."
     )
 
 
 def _read_all(file, position, name):
+    """Read a file from its beginning, as `PIL.Image.open` does."""
+    if getattr(file, "closed", False):
+        raise ValueError(
+            f"{name} expects open files. The one at position {position} is closed: "
+            "give its path, or what was read of it."
+        )
+    if hasattr(file, "seekable") and file.seekable():
+        file.seek(0)
     content = file.read()
     if isinstance(content, bytes):
         return content

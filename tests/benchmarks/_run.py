@@ -27,6 +27,7 @@ BENCHMARKS = (
     "defaults",
     "precision",
     "gain",
+    "label_issues",
     "transfer",
     "time_to_accuracy",
     "folder",

@@ -86,7 +86,7 @@ def test_another_folder_is_named(columns, monkeypatch):
     [
         ({"path": "image"}, "path='image'.*no such column. It has 'file', 'label'"),
         ({"target": "class"}, "target='class'.*no such column"),
-        ({"path": "weight"}, r"paths in the column 'weight'. Got 0.0 in row 0"),
+        ({"path": "weight"}, r"column 'weight'. Got 0.0 of type float in row 0"),
     ],
 )
 def test_wrong_columns_are_named(options, message, columns, tmp_path):
@@ -101,9 +101,6 @@ def test_what_is_no_table_is_named(columns):
         load_image_table(columns)
     with pytest.raises(FileNotFoundError, match=r"nowhere\.csv"):
         load_image_table("nowhere.csv")
-    columns["file"][3] = None
-    with pytest.raises(ValueError, match=r"Got .* in row 3: leave such rows out"):
-        load_image_table(pd.DataFrame(columns))
     with pytest.raises(ValueError, match="without rows"):
         load_image_table(pd.DataFrame({"file": [], "label": []}))
 
@@ -121,3 +118,51 @@ def test_groups_of_a_table_split_it(columns, tmp_path, tiny):
         )
 
     assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT, ""])
+def test_rows_without_a_path_are_missing_files(missing, columns, tmp_path):
+    """Named by row, or left out."""
+    columns["file"][3] = missing
+    frame = pd.DataFrame(columns)
+
+    with pytest.raises(ValueError, match="no file for 1 of 9 rows: none in row 3"):
+        load_image_table(frame, root=tmp_path)
+    with pytest.warns(UserWarning, match="none in row 3. They are left out"):
+        data = load_image_table(frame, root=tmp_path, on_error="warn")
+
+    assert len(data.filenames) == len(data.target) == 8
+
+
+def test_separators_of_windows_are_named(tmp_path):
+    """As the paths look right."""
+    frame = pd.DataFrame({"file": ["cats\\1.png", "C:\\cats\\2.png"], "label": [0, 1]})
+
+    with pytest.raises(ValueError, match="separators of Windows: replace these by '/'"):
+        load_image_table(frame, root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"file;label\n1.png;cat\n", r"'file;label'. .*pandas.read_csv\(file, sep=';'"),
+        (b"file\tlabel\n1.png\tcat\n", r"sep='\\t'"),
+        (b"File,label\n1.png,cat\n", "It has 'File', 'label'. Name one by path="),
+        ("file,label\n1.png,é\n".encode("latin1"), "as a CSV file: .*encoding="),
+        (b"", "as a CSV file: No columns"),
+    ],
+)
+def test_tables_of_another_kind_are_named(content, message, tmp_path):
+    """With how to read them."""
+    (tmp_path / "table.csv").write_bytes(content)
+
+    with pytest.raises(ValueError, match=message):
+        load_image_table(tmp_path / "table.csv")
+
+
+def test_columns_of_one_name_are_refused():
+    """It is not known which one is meant."""
+    frame = pd.DataFrame([["1.png", "2.png", 0]], columns=["file", "file", "label"])
+
+    with pytest.raises(ValueError, match="several such columns"):
+        load_image_table(frame)

@@ -234,3 +234,57 @@ def test_names_of_sources_are_short():
     """Whatever they are."""
     for source in ("x" * 10_000, b"\0" * 10_000, np.zeros((9, 9))):
         assert len(name_of(source)) <= 200
+
+
+def test_file_objects_are_read_from_their_beginning():
+    """As by PIL, wherever they stand; so they can be predicted again."""
+    file = io.BytesIO()
+    Image.new("L", (9, 9), 7).save(file, "PNG")
+
+    for _ in range(2):
+        images = np.asarray(ReadImages((9, 9)).fit_transform([file]))
+        assert (images == 7).all()
+
+
+def test_closed_files_are_named(tmp_path):
+    """By their position."""
+    with open(tmp_path / "file", "w+b") as file, io.BytesIO() as content:
+        pass
+
+    for closed in (file, content):
+        with pytest.raises(ValueError, match="position 1 is closed: give its path"):
+            ReadImages((9, 9)).fit([np.zeros((9, 9)), closed])
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://example.com/a.png", "file:///a.png", "data:image/png;base64,iVBORw0KGgo"],
+)
+def test_addresses_are_told_from_paths(address):
+    """They are no files in the working directory."""
+    with pytest.raises(ValueError, match="is an address and no path: give the bytes"):
+        ReadImages((9, 9)).fit([address])
+
+
+def test_arrays_with_channels_first_are_refused():
+    """In lists of images of several kinds."""
+    with pytest.raises(ValueError, match=r"\(3, 9, 12\) looks channels-first"):
+        ReadImages((9, 9)).fit([np.zeros((3, 9, 12), dtype=np.uint8)])
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "La", "P", "PA", "I;16B", "F", "HSV"])
+def test_pil_images_of_any_mode_are_read(mode):
+    """Black is black, also where PIL converts by way of another mode."""
+    via = {"La": "LA", "PA": "P"}.get(mode, "RGB" if mode == "HSV" else mode)
+    image = Image.new(via, (9, 9))
+    image = image if image.mode == mode else image.convert(mode)
+
+    images = np.asarray(ReadImages((9, 9), background="black").fit_transform([image]))
+
+    assert (images == 0).all()
+
+
+def test_messages_name_arrays_by_shape():
+    """And not by all of their values."""
+    with pytest.raises(ValueError, match=r"an array of shape \(9, 9, 1, 1\)"):
+        ReadImages((9, 9)).fit([np.zeros((9, 9, 1, 1))])

@@ -1,7 +1,9 @@
 """Readers of one's own, further formats, and what is read once."""
 
+import io
 import pickle
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,14 +75,27 @@ def test_images_of_a_reader_are_resized_and_searched(stored, tiny):
 
 
 READERS = {
-    "no array": (lambda path: "x", "can't read any of 6 files.*no array|no array"),
+    "no array": (lambda path: "x", "no array of pixels.*but str"),
     "fails": (lambda path: {}["key"], r"the reader failed \(KeyError: 'key'\)"),
     "import": (
         lambda path: __import__("no_such_module"),
         r"the reader failed \(ModuleNotFoundError: No module named",
     ),
     "NaN": (lambda path: np.full((12, 10), np.nan), "NaN or infinite"),
-    "flat": (lambda path: np.zeros(9), "as no array of pixels"),
+    "flat": (lambda path: np.zeros(9), r"no array of pixels.*but of shape \(9,\)"),
+    "nothing": (lambda path: None, "no array of pixels.*but NoneType"),
+    "contents": (lambda path: b"\x89PNG", "no array of pixels.*but bytes"),
+    "a path": (Path, "no array of pixels.*but PosixPath"),
+    "another file": (
+        lambda path: np.load("/nowhere"),
+        r"the reader failed \(FileNotFoundError: .*'/nowhere'",
+    ),
+    "unidentified": (
+        lambda path: Image.open(io.BytesIO(b"junk")),
+        r"the reader failed \(UnidentifiedImageError",
+    ),
+    "masked": (lambda path: np.ma.masked_equal(np.eye(9), 0), "masked pixels"),
+    "channels first": (lambda path: np.zeros((3, 9, 9)), "looks channels-first"),
     "empty": (lambda path: np.zeros((0, 9)), "no pixels"),
 }
 
