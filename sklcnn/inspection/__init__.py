@@ -1,0 +1,22 @@
+"""What a network has learnt, as tables and pictures."""
+
+from sklcnn.inspection._augmentation import AugmentationDisplay
+from sklcnn.inspection._confusion import ConfusionDisplay
+from sklcnn.inspection._embedding import EmbeddingDisplay
+from sklcnn.inspection._prediction import PredictionDisplay
+from sklcnn.inspection._saliency import saliency_maps
+from sklcnn.inspection._saliency_display import SaliencyDisplay
+from sklcnn.inspection._summary import NetworkSummary, summary
+from sklcnn.inspection._training_curve import TrainingCurveDisplay
+
+__all__ = [
+    "AugmentationDisplay",
+    "ConfusionDisplay",
+    "EmbeddingDisplay",
+    "NetworkSummary",
+    "PredictionDisplay",
+    "SaliencyDisplay",
+    "TrainingCurveDisplay",
+    "saliency_maps",
+    "summary",
+]
