@@ -111,6 +111,10 @@ FLOORS = [
     "_classifier",
     "_feature_cache",
     "_features",
+    "parallel._dask",
+    "parallel._agreement",
+    "parallel._sharing",
+    "parallel",
     "inspection._parts",
     "inspection._blocks",
     "inspection._pictures",
@@ -125,11 +129,8 @@ FLOORS = [
     "inspection._saliency_display",
     "inspection._summary",
     "inspection._embedding",
+    "inspection._label_issue_display",
     "inspection",
-    "parallel._dask",
-    "parallel._agreement",
-    "parallel._sharing",
-    "parallel",
     "",
 ]
 

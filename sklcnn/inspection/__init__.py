@@ -3,6 +3,7 @@
 from sklcnn.inspection._augmentation import AugmentationDisplay
 from sklcnn.inspection._confusion import ConfusionDisplay
 from sklcnn.inspection._embedding import EmbeddingDisplay
+from sklcnn.inspection._label_issue_display import LabelIssueDisplay
 from sklcnn.inspection._prediction import PredictionDisplay
 from sklcnn.inspection._saliency import saliency_maps
 from sklcnn.inspection._saliency_display import SaliencyDisplay
@@ -13,6 +14,7 @@ __all__ = [
     "AugmentationDisplay",
     "ConfusionDisplay",
     "EmbeddingDisplay",
+    "LabelIssueDisplay",
     "NetworkSummary",
     "PredictionDisplay",
     "SaliencyDisplay",

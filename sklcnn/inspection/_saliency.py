@@ -49,8 +49,8 @@ def saliency_maps(
           gradient of the logit, summed and cut at 0. It costs little more than a
           prediction, and is as coarse as these maps.
         - "integrated_gradients" adds up gradients on the way from the mean training
-          pixel to the image, in 32 steps [2]_, as absolute values summed over the
-          channels. It is as fine as the pixels, and noisy.
+          pixel to the image, in 32 steps [2]_, and sums over the channels. It is as
+          fine as the pixels, noisy, and negative where pixels speak against the class.
         - "occlusion" is by how much the logit falls where a window, a sixth of the
           image wide and high, is covered by the mean training pixel. It is negative
           where it rises.
@@ -177,6 +177,7 @@ def compute_maps(estimator, images, compute, targets=None):
         compute_batch,
         grad=True,
         dtype=np.float32,
+        batch_size=min(len(images), network.prediction_batch_size()),
         n_jobs=last.n_jobs,
         name=type(last).__name__,
     )
@@ -228,7 +229,8 @@ def grad_cam(module, images, targets, path):
     logits = watch(module, [path], compute)(images)
     maps = noted[-1]
     (gradients,) = torch.autograd.grad(_pick(logits, targets).sum(), maps)
-    return (gradients.mean((2, 3), keepdim=True) * maps).sum(1).relu()
+    weights = gradients.mean((2, 3), keepdim=True)
+    return (weights * maps.detach()).sum(1).relu()
 
 
 def enlarge(maps, size):
@@ -238,7 +240,7 @@ def enlarge(maps, size):
 
 
 def integrate_gradients(captum, module, images, targets):
-    """Compute integrated gradients, as absolute values summed over the channels."""
+    """Compute integrated gradients, summed over the channels."""
     pixels, mean = _on_scale(module, images)
     method = captum.IntegratedGradients(module)
     values = method.attribute(
@@ -248,7 +250,7 @@ def integrate_gradients(captum, module, images, targets):
         n_steps=STEPS,
         internal_batch_size=len(images),
     )
-    return values.detach().abs().sum(3)
+    return values.detach().sum(3)
 
 
 def occlude(captum, module, images, targets):

@@ -168,8 +168,8 @@ class TrainingCurveDisplay:
             panel.xaxis.get_major_locator().set_params(integer=True)
             panel.yaxis.get_major_locator().set_params(nbins=n_ticks)
             panel.tick_params(labelsize=FONT_SIZE)
-            for key, style in zip(keys, ("-", "--"), strict=False):
-                self._draw(panel, key, style)
+            for key in keys:
+                self._draw(panel, key, "--" if key.startswith("valid") else "-")
         self._mark_best(self.axes_[0])
         self._add_legend(self.axes_[0])
         return self

@@ -15,6 +15,9 @@ from sklearn.pipeline import make_pipeline
 
 from sklcnn import CNNClassifier
 from sklcnn.augmentation import RandomFlip
+from sklcnn.datasets import make_image_folder
+from sklcnn.images import load_image_folder
+from sklcnn.preprocessing import ReadImages
 
 
 @pytest.fixture(autouse=True)
@@ -90,12 +93,11 @@ def is_shown(text):
     axes = text.axes
     if axes is None:
         return True
-    of_axes = [axes.xaxis, axes.yaxis]
-    ticks = [*axes.get_xticklabels(), *axes.get_yticklabels()]
-    if text in ticks:
-        drawn = [tick.label1 for axis in of_axes for tick in axis._update_ticks()]
-        return axes.axison and text in drawn
-    return axes.axison or text not in [axis.label for axis in of_axes]
+    both = axes.xaxis, axes.yaxis
+    if text not in [other for axis in both for other in axis.findobj(type(text))]:
+        return True
+    drawn = [tick.label1 for axis in both for tick in axis._update_ticks()]
+    return axes.axison and text in [*drawn, *(axis.label for axis in both)]
 
 
 def overlap(a, b):
@@ -103,3 +105,19 @@ def overlap(a, b):
     width = min(a.x1, b.x1) - max(a.x0, b.x0)
     height = min(a.y1, b.y1) - max(a.y0, b.y0)
     return width > 1 and height > 1
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory):
+    """Give drawn pictures in files of two classes, and a pipeline that reads them."""
+    folder = make_image_folder(
+        tmp_path_factory.mktemp("drawn"),
+        n_classes=2,
+        n_images=20,
+        image_shape=(24, 36),
+        random_state=0,
+    )
+    X, y = load_image_folder(folder, return_X_y=True)
+    classifier = CNNClassifier(conv_channels=(4,), max_epochs=2, random_state=0)
+    model = make_pipeline(ReadImages((16, 24)), RandomFlip(), classifier).fit(X, y)
+    return types.SimpleNamespace(model=model, X=X, y=y)
