@@ -20,6 +20,9 @@ GAP = 6
 HINTED = 1.08
 """Factor by which texts may be wider on a screen, where letters lie on whole pixels."""
 
+SMALL = 24
+"""Width of pictures, in points, that is not worth having for longer captions."""
+
 TEXT_WIDTH = 72
 """Least width of captions of classes that is aimed at, in points."""
 
@@ -236,10 +239,10 @@ class Grid:
         """Choose the number of columns and the size of the pictures."""
         wide, high = size_in_points(self.ax)
         numbers = range(1, n_pictures + 1) if n_columns is None else [n_columns]
-        roomy = [n for n in numbers if wide / n >= self.text_width + GAP]
-        widths = {
-            n: self._largest(wide, high, n, n_pictures) for n in roomy or numbers[:1]
-        }
+        every = {n: self._largest(wide, high, n, n_pictures) for n in numbers}
+        widths = {n: w for n, w in every.items() if wide / n >= self.text_width + GAP}
+        if max(widths.values(), default=0) < SMALL:  # better short captions
+            widths = every
         self.n_columns = max(widths, key=widths.get)
         self.width = widths[self.n_columns]
         height = self.width * self.aspect + self.caption + GAP
@@ -247,9 +250,11 @@ class Grid:
         self.cell = min(wide / self.n_columns, least), height
         self.text_width = self.cell[0] - GAP
         n_rows = -(-n_pictures // self.n_columns)
+        needed = self.head + n_rows * height + self.foot
+        self.font_size = FONT_SIZE * min(1, high / needed)
         self.ax.set(
             xlim=(0, self.n_columns * self.cell[0]),
-            ylim=(self.head + n_rows * height + self.foot, 0),
+            ylim=(needed, 0),
             aspect="equal",
             anchor="N",
         )
@@ -294,7 +299,7 @@ class Grid:
             x,
             y,
             text,
-            fontsize=FONT_SIZE,
+            fontsize=self.font_size,
             ha="center",
             va="top",
             parse_math=False,

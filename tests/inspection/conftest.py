@@ -67,17 +67,17 @@ def check_legible():
     def check(figure):
         figure.draw_without_rendering()
         renderer = figure.canvas.get_renderer()
-        texts = {
-            id(text): (text.get_text(), text.get_window_extent(renderer))
-            for text in figure.findobj(matplotlib.text.Text)
-            if text.get_visible() and text.get_text().strip() and is_shown(text)
-        }
+        boxes = [
+            (text.get_text(), text.get_window_extent(renderer))
+            for text in shown_texts(figure)
+            if text.get_visible() and text.get_text().strip()
+        ]
         whole = figure.bbox
-        for shown, box in texts.values():
+        for shown, box in boxes:
             inside = box.x0 >= -1 and box.y0 >= -1
             inside &= box.x1 <= whole.x1 + 1 and box.y1 <= whole.y1 + 1
             assert inside, f"{shown!r} is cut off"
-        for (one, a), (other, b) in itertools.combinations(texts.values(), 2):
+        for (one, a), (other, b) in itertools.combinations(boxes, 2):
             assert not overlap(a, b), f"{one!r} and {other!r} overlap"
         for image in figure.findobj(AxesImage):
             if image.get_array().shape[0] > 1:  # not the scale of colors
@@ -88,16 +88,15 @@ def check_legible():
     return check
 
 
-def is_shown(text):
-    """Tell whether a text is drawn: not those of ticks outside of the axes."""
-    axes = text.axes
-    if axes is None:
-        return True
-    both = axes.xaxis, axes.yaxis
-    if text not in [other for axis in both for other in axis.findobj(type(text))]:
-        return True
-    drawn = [tick.label1 for axis in both for tick in axis._update_ticks()]
-    return axes.axison and text in [*drawn, *(axis.label for axis in both)]
+def shown_texts(figure):
+    """List the texts that a figure shows."""
+    for axes in figure.axes:
+        yield from [axes.title, *axes.texts]
+        if axes.get_legend() is not None:
+            yield from axes.get_legend().get_texts()
+        if axes.axison:
+            for axis in (axes.xaxis, axes.yaxis):
+                yield from [axis.label, *(tick.label1 for tick in axis._update_ticks())]
 
 
 def overlap(a, b):
