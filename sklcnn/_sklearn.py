@@ -4,6 +4,7 @@ import functools
 from numbers import Integral
 
 from sklearn.base import _fit_context as fit_context
+from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import (
     Interval,
     Options,
@@ -16,6 +17,7 @@ from sklearn.utils.validation import (
     _check_feature_names,
     _check_feature_names_in,
     _check_sample_weight,
+    _num_samples,
 )
 
 try:
@@ -38,6 +40,8 @@ check_feature_names = _check_feature_names
 check_feature_names_in = _check_feature_names_in
 check_sample_weight = _check_sample_weight
 get_container_adapter = _get_container_adapter
+num_samples = _num_samples
+safe_indexing = _safe_indexing
 
 
 def begin_fit(estimator, n_epochs, **known):
@@ -139,6 +143,8 @@ __all__ = [
     "fit_context",
     "fit_with_callbacks",
     "get_container_adapter",
+    "num_samples",
+    "safe_indexing",
     "validate_params",
     "without_callbacks",
 ]

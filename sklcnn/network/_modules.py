@@ -133,7 +133,10 @@ class ImageNetwork(nn.Module):
             )
         entered = []
         standardized = self.resize(self.standardize(images))
-        _with_probes(self.body, self.heads, entered)(standardized)
+        probed = with_layers(
+            self.body, self.heads, lambda _, layer: _Probe(layer, entered)
+        )
+        probed(standardized)
         inputs = list({id(tensor): _as_rows(tensor) for tensor in entered}.values())
         if not inputs:
             raise ValueError(
@@ -169,14 +172,29 @@ class _Probe(nn.Module):
         return self.layer(images, *args, **kwargs)
 
 
-def _with_probes(module, paths, entered):
-    """Give a module that shares all layers with another one, with probes around some.
+def with_layers(module, paths, make, start=""):
+    """Give a module that shares all layers with another one, but for some.
 
     Only the modules on the way to these layers are copied, and those not deeply: other
     threads may use the module meanwhile.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The other module.
+    paths : sequence of str
+        Paths of the layers within it.
+    make : callable
+        Takes the path of a layer and the layer, and returns what takes its place.
+    start : str, default=""
+        What comes before the paths where `make` is told one.
+
+    Returns
+    -------
+    twin : nn.Module
     """
     if "" in paths:
-        return _Probe(module, entered)
+        return make(start, module)
     twin = copy.copy(module)
     twin._modules = dict(module._modules)
     for name in {path.partition(".")[0] for path in paths}:
@@ -185,7 +203,8 @@ def _with_probes(module, paths, entered):
             for path in paths
             if path.partition(".")[0] == name
         ]
-        twin._modules[name] = _with_probes(module._modules[name], rest, entered)
+        inner = f"{start}.{name}".lstrip(".")
+        twin._modules[name] = with_layers(module._modules[name], rest, make, inner)
     return twin
 
 
