@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklcnn._label_arrays import as_labels
 from sklcnn._pretrained import weights_finder
 from sklcnn._rows import with_index
+from sklcnn._saved_state import restore_network, with_plain_paths
 from sklcnn._sklearn import (
     N_JOBS,
     CallbackSupportMixin,
@@ -48,7 +49,6 @@ from sklcnn.network import (
     LR_SCHEDULES,
     OPTIMIZERS,
     DivergenceError,
-    FittedNetwork,
     build_network,
     channel_statistics,
     check_callbacks,
@@ -885,10 +885,7 @@ class CNNClassifier(
         return {"classes_": self.classes_, "_seed": self._seed}
 
     def __getstate__(self):
-        state = super().__getstate__().copy()
-        for name in ("checkpoint_dir", "weights"):
-            if isinstance(state.get(name), os.PathLike):  # of this system
-                state[name] = os.fspath(state[name])
+        state = with_plain_paths(super().__getstate__())
         if self.__sklearn_is_fitted__():
             best = self.best_epoch_ if self.best_epoch_ < self.n_iter_ - 1 else None
             state |= {"_epochs": self._history(), "_best_epoch": best}
@@ -903,12 +900,7 @@ class CNNClassifier(
         super().__setstate__(_DEFAULTS | state)
         if fitted is None and not {"classes_", "_seed"} & state.keys():
             return
-        name = type(self).__name__
-        try:
-            sealed = self._sealed()
-        except AttributeError as error:
-            raise ValueError(f"The saved {name} is damaged: {error}.") from error
-        self._network = FittedNetwork.from_state(fitted, sealed, name=name)
+        self._network = restore_network(fitted, self._sealed, type(self).__name__)
 
 
 _DEFAULTS = CNNClassifier().get_params(deep=False)
