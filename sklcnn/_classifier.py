@@ -19,6 +19,7 @@ from sklcnn._calibrated import calibrate_after, calibrate_before, hold_out
 from sklcnn._label_arrays import as_labels
 from sklcnn._pretrained import weights_finder
 from sklcnn._rows import with_index
+from sklcnn._saved_state import restore_network, with_plain_paths
 from sklcnn._sklearn import (
     N_JOBS,
     CallbackSupportMixin,
@@ -50,7 +51,6 @@ from sklcnn.network import (
     LR_SCHEDULES,
     OPTIMIZERS,
     DivergenceError,
-    FittedNetwork,
     build_network,
     channel_statistics,
     check_callbacks,
@@ -976,13 +976,7 @@ class CNNClassifier(
         return {"classes_": self.classes_, "_seed": self._seed}
 
     def __getstate__(self):
-        state = super().__getstate__().copy()
-        for name in ("checkpoint_dir", "weights"):
-            if isinstance(state.get(name), os.PathLike):  # of this system
-                state[name] = os.fspath(state[name])
-        if isinstance(state.get("_begun_with", {}).get("weights"), os.PathLike):
-            plain_name = os.fspath(state["_begun_with"]["weights"])
-            state["_begun_with"] = state["_begun_with"] | {"weights": plain_name}
+        state = with_plain_paths(super().__getstate__())
         if self.__sklearn_is_fitted__():
             best = self.best_epoch_ if self.best_epoch_ < self.n_iter_ - 1 else None
             state |= {"_epochs": self._history(), "_best_epoch": best}
@@ -997,12 +991,7 @@ class CNNClassifier(
         super().__setstate__(_DEFAULTS | state)
         if fitted is None and not {"classes_", "_seed"} & state.keys():
             return
-        name = type(self).__name__
-        try:
-            sealed = self._sealed()
-        except AttributeError as error:
-            raise ValueError(f"The saved {name} is damaged: {error}.") from error
-        self._network = FittedNetwork.from_state(fitted, sealed, name=name)
+        self._network = restore_network(fitted, self._sealed, type(self).__name__)
         if "_begun_with" not in state:  # an older file
             self._begun_with = {key: getattr(self, key) for key in BEGUN_WITH}
 

@@ -21,6 +21,7 @@ from sklcnn._feature_cache import (
 )
 from sklcnn._pretrained import check_weights_parameters, weights_finder
 from sklcnn._rows import with_index
+from sklcnn._saved_state import restore_network, with_plain_paths
 from sklcnn._sklearn import (
     N_JOBS,
     CallbackSupportMixin,
@@ -36,7 +37,6 @@ from sklcnn._validation import (
 )
 from sklcnn.images import AugmentedImages
 from sklcnn.network import (
-    FittedNetwork,
     build_network,
     channel_statistics,
     check_function,
@@ -353,7 +353,7 @@ class CNNFeatures(
         name = type(self).__name__
         counted = np.ones(images.shape[0])
         counted[getattr(images, "bad_rows", [])] = 0
-        if network.is_pretrained and self.standardize != "images":
+        if network.origin is not None and self.standardize != "images":
             rows = np.flatnonzero(counted)
             chosen = np.linspace(0, len(rows) - 1, IMAGES_MEASURED).astype(int)
             counted[np.setdiff1d(rows, rows[chosen])] = 0
@@ -435,10 +435,7 @@ class CNNFeatures(
         return self._network.spec.image_shape
 
     def __getstate__(self):
-        state = super().__getstate__().copy()
-        for name in ("weights", "cache_dir"):
-            if isinstance(state.get(name), os.PathLike):  # of this system
-                state[name] = os.fspath(state[name])
+        state = with_plain_paths(super().__getstate__())
         if self.__sklearn_is_fitted__():
             del state["_network"]
             state["_fitted"] = self._network.state(self._sealed())
@@ -450,12 +447,7 @@ class CNNFeatures(
         super().__setstate__(state)
         if fitted is None and "_n_features_out" not in state:
             return
-        name = type(self).__name__
-        try:
-            sealed = self._sealed()
-        except AttributeError as error:
-            raise ValueError(f"The saved {name} is damaged: {error}.") from error
-        self._network = FittedNetwork.from_state(fitted, sealed, name=name)
+        self._network = restore_network(fitted, self._sealed, type(self).__name__)
 
     def _sealed(self):
         """Give what the digest of the saved state covers beside the network."""

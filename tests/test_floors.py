@@ -110,6 +110,7 @@ FLOORS = [
     "persistence._trusted",
     "persistence._files",
     "persistence",
+    "_saved_state",
     "_pretrained",
     "_training_data",
     "_calibrated",

@@ -89,7 +89,7 @@ def find_checkpoints(parameters, data, network, *, classes, seed):
         "n_threads": count_threads(parameters["n_jobs"]),
         "formats": (network.dtype, network.bfloat16),
         "resized": (network.spec.image_size, network.spec.interpolation),
-        "standardized": (parameters["standardize"], network.input_statistics),
+        "standardized": (parameters["standardize"], network.expected_statistics),
         "groups": data.groups,
     }
     shape, valid = network.spec.image_shape, data.valid

@@ -118,6 +118,17 @@ def check_network(body, image_shape, n_outputs):
     ValueError
         If the network fails, or returns anything else. The message says what.
     """
+    outputs, heads = _run_trial(body, image_shape, n_outputs)
+    return outputs.detach().double().cpu().numpy(), heads
+
+
+def find_heads(body, image_shape, n_outputs):
+    """Find the heads as `check_network` does; weights may be on the device "meta"."""
+    return _run_trial(body, image_shape, n_outputs)[1]
+
+
+def _run_trial(body, image_shape, n_outputs):
+    """Run a network on noise, in evaluation mode; give outputs and heads."""
     images = noise_like(body, image_shape, N_TRIED)
     is_training = [module for module in body.modules() if module.training]
     body.eval()
@@ -125,11 +136,10 @@ def check_network(body, image_shape, n_outputs):
         with torch.enable_grad():
             calls, outputs = _record_calls(body, images)
             _check_outputs(outputs, n_outputs)
-            heads = _find_heads(calls, outputs)
+            return outputs, _find_heads(calls, outputs)
     finally:
         for module in is_training:
             module.training = True
-    return outputs.detach().double().cpu().numpy(), heads
 
 
 def check_shape(outputs, n_rows, n_outputs):

@@ -5,16 +5,19 @@ import hashlib
 import itertools
 import math
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from sklcnn._validation import warn_if_other_depth, warn_if_out_of_range
 from sklcnn.network._batches import padded_batches
+from sklcnn.network._contract import find_heads
 from sklcnn.network._hardware import resolve_device, seeded, torch_threads
 from sklcnn.network._lock import COMPUTING, Holding, ReadWriteLock
 from sklcnn.network._memory import explained_memory_error
 from sklcnn.network._modules import ImageNetwork, Standardize
+from sklcnn.network._named import SOURCES
 from sklcnn.network._ownership import SharedWeightsError
 from sklcnn.network._spec import NetworkSpec, try_network
 from sklcnn.network._statistics import pixel_extremes
@@ -29,6 +32,23 @@ MAX_PREDICTED = {"cpu": 512}
 """Largest number of images in a batch of predictions."""
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Weights of another training that a network began with.
+
+    Parameters
+    ----------
+    statistics : tuple or None, default=None
+        Range, mean and standard deviation of the pixels that the weights expect; None
+        once the network is loaded, when nothing chooses among statistics any more.
+    is_used : bool, default=False
+        Whether pixels are standardized by these.
+    """
+
+    statistics: tuple | None = None
+    is_used: bool = False
 
 
 class FittedNetwork:
@@ -55,12 +75,8 @@ class FittedNetwork:
     ----------
     pixel_dtype : str or None
         Name of the dtype of the training images; None where it is not known.
-    is_pretrained : bool
-        Whether its weights began as those of another training.
-    input_statistics : tuple or None
-        Range, mean and standard deviation of the pixels that those weights expect.
-    standardized_by : {"images", "weights"}
-        Whose statistics pixels are standardized by.
+    origin : Origin or None
+        The weights that it began with; None where they were drawn.
     """
 
     def __init__(
@@ -82,9 +98,7 @@ class FittedNetwork:
         self.bfloat16 = tuple(bfloat16)
         self.device_asked_for = device_asked_for
         self.pixel_dtype = None
-        self.is_pretrained = False
-        self.input_statistics = None
-        self.standardized_by = "images"
+        self.origin = None
         self.lock = ReadWriteLock()
 
     def move(self, device, *, dtype, bfloat16, device_asked_for="auto"):
@@ -156,9 +170,21 @@ class FittedNetwork:
     @property
     def recipe(self):
         """How it is trained: "new", "continued" or "tuned", by where weights are of."""
-        if not self.is_pretrained:
+        if self.origin is None:
             return "new"
         return "tuned" if self.spec.is_named else "continued"
+
+    @property
+    def expected_statistics(self):
+        """Range, mean and standard deviation of pixels for first weights, or None."""
+        return None if self.origin is None else self.origin.statistics
+
+    @property
+    def standardized_by(self):
+        """Whose statistics pixels are standardized by: "images" or "weights"."""
+        return (
+            "weights" if self.origin is not None and self.origin.is_used else "images"
+        )
 
     @property
     def n_features(self):
@@ -322,7 +348,7 @@ class FittedNetwork:
         ValueError
             If the network began with weights that can't be drawn.
         """
-        if self.is_pretrained:
+        if self.origin is not None:
             raise ValueError(
                 "The network began with weights of another training, and `fit` of its "
                 "skorch net would draw random ones. Fit the classifier, which takes "
@@ -362,7 +388,7 @@ class FittedNetwork:
             "device": self.device_asked_for,
             "weights": weights,
         }
-        if self.is_pretrained:
+        if self.origin is not None:
             state |= {"is_pretrained": True, "standardized_by": self.standardized_by}
         if self.module.temperature != 1:
             state["temperature"] = self.module.temperature
@@ -417,6 +443,7 @@ class FittedNetwork:
         if spec.kind == "callable":
             try_network(spec, module)  # where lazy layers learn their shapes
             _check_weights(weights, module)
+            _check_heads(spec, module)
         if _digest(state, sealed) != state["digest"]:
             raise ValueError(
                 "its weights, or what belongs to them, are not those that were saved. "
@@ -433,8 +460,9 @@ class FittedNetwork:
         low, high = map(float, state["pixel_range"])
         network = cls(spec, module.eval(), (low, high), "cpu")
         network.pixel_dtype = state.get("pixel_dtype")
-        network.is_pretrained = bool(state.get("is_pretrained", False))
-        network.standardized_by = state.get("standardized_by", "images")
+        if state.get("is_pretrained", False):
+            is_used = state.get("standardized_by", "images") == "weights"
+            network.origin = Origin(is_used=is_used)
         device = _find_device(state["device"], name)
         return network.move(device, **formats, device_asked_for=state["device"])
 
@@ -502,16 +530,40 @@ def _build_for(spec, weights):
         return spec.build()
     try:
         spec.check_size(weights)
-        _check_weights(weights, spec.build_structure())
-    except ValueError as error:
+        structure = spec.build_structure()
+        _check_weights(weights, structure)
+        if spec.is_named:
+            _check_heads(spec, structure)
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:  # of other packages, anything
         raise ValueError(f"{error}{spec.explain_version()}") from error
-    module = spec.build()
-    for path in spec.heads:
-        try:
-            module.body.get_submodule(path)
-        except AttributeError as error:
-            raise ValueError(f"its network has no layer {path!r}") from error
-    return module
+    return spec.build()
+
+
+def _check_heads(spec, structure):
+    """Check that the saved paths are of the layers that make the outputs.
+
+    Others would be taken for trained layers, and those for heads.
+    """
+    body, arguments = structure.body, (spec.body_shape, spec.n_outputs)
+    if not spec.heads:
+        return
+    if spec.is_named and spec.heads == SOURCES[spec.kind].find_heads(body):
+        return
+    device = next(body.parameters()).device
+    try:
+        with torch.device(device):
+            found = find_heads(body, *arguments)
+    except ValueError:
+        if device.type != "meta":
+            raise
+        found = find_heads(spec.build().body, *arguments)  # which needs values to run
+    if set(spec.heads) != set(found):
+        raise ValueError(
+            f"its outputs are made by the layers {list(found)}, and not by "
+            f"{list(spec.heads)}"
+        )
 
 
 def _check_format(state):

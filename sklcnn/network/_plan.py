@@ -3,13 +3,14 @@
 import math
 import os
 import warnings
+from dataclasses import replace
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from sklcnn._validation import warn_if_lost_in_float32
 from sklcnn.images import AugmentedImages
-from sklcnn.network._fitted import FittedNetwork, build_module
+from sklcnn.network._fitted import FittedNetwork, Origin, build_module
 from sklcnn.network._hardware import resolve_device
 from sklcnn.network._head import has_linear_head
 from sklcnn.network._net import Net, are_printed
@@ -71,11 +72,8 @@ def build_network(parameters, image_shape, n_outputs, *, seed, name, find=None):
     if find is not None:
         pretrained = find(spec)
         load_weights(module, spec, pretrained, name=name)
-        network.is_pretrained = True
-        network.input_statistics = (
-            pretrained.pixel_range,
-            *adapt_statistics(pretrained, image_shape[2]),
-        )
+        mean, std = adapt_statistics(pretrained, image_shape[2])
+        network.origin = Origin((pretrained.pixel_range, mean, std))
     set_formats(network, parameters, name=name)
     return network
 
@@ -536,10 +534,11 @@ def set_statistics(network, measured, parameters, *, dtype, name):
         Name of the estimator, for messages.
     """
     used = choose_statistics(
-        measured, network.input_statistics, parameters["standardize"], name=name
+        measured, network.expected_statistics, parameters["standardize"], name=name
     )
     mean, std = map(np.array, used[1:])
     warn_if_lost_in_float32(mean, std, parameters["precision"], name=name)
     network.set_statistics(*used)
-    network.standardized_by = "images" if used is measured else "weights"
+    if network.origin is not None:
+        network.origin = replace(network.origin, is_used=used is not measured)
     network.pixel_dtype = str(dtype)

@@ -131,6 +131,7 @@ class NetworkSpec:
         """
         try:
             network = self.build()
+            network.heads = SOURCES[self.kind].find_heads(network.body)
             return try_network(self, network), network
         except (ImportError, MemoryError):
             raise

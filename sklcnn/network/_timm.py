@@ -63,6 +63,19 @@ def build(name, n_channels, n_outputs, image_size):
     return _create(name, n_channels, n_outputs, image_size)
 
 
+def find_heads(body):
+    """List the paths of several heads; none where a network has one, found by trying.
+
+    What enters them is the embedding, before a normalization that is part of a head.
+    """
+    heads = body.get_classifier()
+    if not isinstance(heads, tuple):
+        return ()
+    return tuple(
+        path for path, layer in body.named_modules() if any(layer is h for h in heads)
+    )
+
+
 def download(name, weights):
     """Load weights from the cache of the hub, or download them to it.
 

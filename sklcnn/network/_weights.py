@@ -15,6 +15,9 @@ from sklcnn.network._network_info import InputFormat
 ENDINGS = (".safetensors", ".pt", ".pth", ".skops")
 """Endings of files of weights."""
 
+WRAPPERS = ("state_dict", "model_state_dict", "model")
+"""Keys under which training scripts keep a state dict beside other things."""
+
 N_NAMED = 5
 """Number of layers that an error names."""
 
@@ -113,12 +116,17 @@ def read_weights(path, *, name):
 
     Raises
     ------
-    FileNotFoundError
+    FileNotFoundError, IsADirectoryError
         If there is no such file.
     ValueError
         If it is damaged, or holds anything but tensors.
     """
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"{name} expects weights in a file. Got {str(path)!r}, which is a folder: "
+            "name the file within."
+        )
     if not path.is_file():
         raise FileNotFoundError(
             f"{name} expects weights in the file {str(path)!r}, which is not there."
@@ -161,9 +169,11 @@ def load_weights(network, spec, pretrained, *, name):
     Raises
     ------
     ValueError
-        If weights are missing, unexpected or of another shape. The message names them.
+        If weights are missing, unexpected, of another shape, or no floats. The message
+        names them.
     """
-    body, state = network.body, pretrained.state
+    body = network.body
+    state, prefix = _strip_prefix(pretrained.state, body.state_dict())
     if spec.kind in SOURCES:
         source = SOURCES[spec.kind]
         state = source.translate(spec.name, state, body, spec.body_shape[:2])
@@ -172,10 +182,11 @@ def load_weights(network, spec, pretrained, *, name):
     expected = {k: t for k, t in expected.items() if not k.endswith("_tracked")}
     state = {k: t for k, t in state.items() if not k.endswith("_tracked")}
     state = _without(state, pretrained.heads or network.heads)
+    common = {key: tensor for key, tensor in state.items() if key in expected}
     adapted = {
         key: _adapt_channels(tensor, expected[key], spec.image_shape[2])
-        for key, tensor in state.items()
-        if key in expected
+        for key, tensor in common.items()
+        if _is_convertible(tensor, expected[key])
     }
     problems = {
         "missing": expected.keys() - state.keys(),
@@ -185,12 +196,17 @@ def load_weights(network, spec, pretrained, *, name):
             for key, tensor in adapted.items()
             if tensor.shape != expected[key].shape
         },
+        "of another kind": {
+            f"{key}: {common[key].dtype} instead of {expected[key].dtype}"
+            for key in common.keys() - adapted.keys()
+        },
     }
     if any(problems.values()):
+        prefixed = f" All names begin with {prefix!r}." if prefix else ""
         raise ValueError(
             f"{name} can't take {pretrained.shown} for this network of images of shape "
-            f"{spec.body_shape}. Layers {_list(problems)}. Weights must be of the same "
-            "network; only its last layer may differ."
+            f"{spec.body_shape}. Layers {_list(problems)}.{prefixed} Weights must be "
+            "of the same network; only its last layer may differ."
         )
     if not all(bool(t.isfinite().all()) for t in adapted.values()):
         raise ValueError(
@@ -227,11 +243,12 @@ def adapt_statistics(pretrained, n_channels):
 
 
 def _adapt_channels(tensor, like, n_channels):
-    """Convert a first convolution of 3 channels to another number of them.
+    """Convert to another dtype, and a first convolution of 3 channels to others.
 
     For gray images the kernels of the colors are summed up. For 2 or more channels,
     they are repeated, and scaled so that outputs keep their size.
     """
+    tensor = tensor.to(like.dtype)
     same = tensor.ndim == like.ndim == 4 and tensor.shape[0] == like.shape[0]
     if not same or tensor.shape == like.shape or tensor.shape[2:] != like.shape[2:]:
         return tensor
@@ -245,6 +262,40 @@ def _adapt_channels(tensor, like, n_channels):
         repeated = kernels.repeat(1, 1, -(-n_channels // 3), 1, 1)
         adapted = repeated[:, :, :n_channels] * (3 / n_channels)
     return adapted.reshape(like.shape)
+
+
+def _strip_prefix(state, expected):
+    """Leave out what a wrapper put before all names, if layers are known without it.
+
+    Returns
+    -------
+    state : dict of {str: tensor}
+    prefix : str
+        What all names begin with, also where it was not left out.
+    """
+    first = next(iter(state), "")
+    ends = [i + 1 for i, letter in enumerate(first) if letter == "."]
+    prefixes = [
+        first[:end]
+        for end in [0, *ends]
+        if all(k.startswith(first[:end]) for k in state)
+    ]
+    n_known = [
+        len({key.removeprefix(prefix) for key in state} & expected.keys())
+        for prefix in prefixes
+    ]
+    best = prefixes[n_known.index(max(n_known))]
+    stripped = {key.removeprefix(best): tensor for key, tensor in state.items()}
+    return stripped, best or prefixes[-1]
+
+
+def _is_convertible(tensor, like):
+    """Whether a tensor has the numbers that a layer needs, in some format of floats."""
+    if tensor.layout is not torch.strided or tensor.is_meta:
+        return False
+    return tensor.dtype == like.dtype or (
+        tensor.dtype.is_floating_point and like.dtype.is_floating_point
+    )
 
 
 def _without(state, heads):
@@ -266,9 +317,11 @@ def _read_safetensors(path):
 
 def _unwrap(state, path, name):
     """Take the tensors out of what training scripts wrap around them."""
-    for key in ("state_dict", "model", "model_state_dict"):
-        if isinstance(state, dict) and isinstance(state.get(key), dict):
-            state = state[key]
+    while isinstance(state, dict):
+        inner = [key for key in WRAPPERS if isinstance(state.get(key), dict)]
+        if not inner:
+            break
+        state = state[inner[0]]
     is_state = isinstance(state, dict) and all(
         isinstance(key, str) and isinstance(tensor, torch.Tensor)
         for key, tensor in state.items()
@@ -279,7 +332,7 @@ def _unwrap(state, path, name):
             f"{str(path)!r}. Got a {type(state).__name__}. Save the weights with "
             "`torch.save(network.state_dict(), path)`."
         )
-    return {key.removeprefix("module."): tensor for key, tensor in state.items()}
+    return dict(state)
 
 
 def _list(problems):

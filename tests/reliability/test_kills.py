@@ -100,29 +100,30 @@ def test_partial_fit_keeps_whole_epochs(tmp_path, number, n_moments):
 
 @signals
 @pytest.mark.parametrize(
-    ("n_moments", "n_jobs"),
+    ("search", "n_moments", "n_jobs"),
     [
-        (2, None),
-        pytest.param(20, None, marks=pytest.mark.slow),
-        pytest.param(6, 2, marks=pytest.mark.slow),
+        (_jobs.search, 2, None),
+        pytest.param(_jobs.search, 20, None, marks=pytest.mark.slow),
+        pytest.param(_jobs.search, 6, 2, marks=pytest.mark.slow),
+        pytest.param(_jobs.search_networks, 4, None, marks=pytest.mark.slow),
     ],
 )
-def test_search_ranks_nothing_half_trained(tmp_path, number, n_moments, n_jobs):
+def test_search_ranks_nothing_half_trained(tmp_path, number, search, n_moments, n_jobs):
     """Finished candidates stay, files of others are not there, scores are the same."""
     whole = tmp_path / "whole"
-    expected, length = timed(_jobs.search, whole, tmp_path / "log", n_jobs)
+    expected, length = timed(search, whole, tmp_path / "log", n_jobs)
     n_epochs, n_disturbed = len(epochs_in(tmp_path / "log", "begin")), 0
     results, _ = finished_in(whole)
     for index, moment in enumerate(moments_of(length, n_moments)):
         folder, log = tmp_path / f"folder{index}", tmp_path / f"log{index}"
-        answer = disturbed(number, moment, _jobs.search, folder, log, n_jobs)
+        answer = disturbed(number, moment, search, folder, log, n_jobs)
         finished, files = finished_in(folder)
         if answer != expected:
             n_disturbed += 1
             assert answer in (None, ("interrupted", False))
         assert finished.items() <= results.items()
 
-        assert timed(_jobs.search, folder, log, n_jobs)[0] == expected
+        assert timed(search, folder, log, n_jobs)[0] == expected
 
         assert files.items() <= finished_in(folder)[1].items()
         assert finished_in(folder)[0] == results
