@@ -55,7 +55,7 @@ def hold_out(data, classes, estimator, seed):
     return replace(data, valid=None), data.valid
 
 
-def calibrate_before(training, data, classes, estimator):
+def calibrate_before(training, data, held_out, classes, estimator):
     """Set the temperature of a network that begins to be trained on all images.
 
     An auxiliary network is trained on a part of the images, and the temperature fitted
@@ -67,19 +67,21 @@ def calibrate_before(training, data, classes, estimator):
         The training, as planned.
     data : TrainingData
         What it trains on.
+    held_out : TrainingData or None
+        Images that are not trained on, which serve afterwards.
     classes : ndarray of shape (n_classes,)
         Class labels.
     estimator : CNNClassifier
         The estimator.
     """
     begins = not len(training.net.history) and not training.net.network.is_pretrained
-    if begins and _is_wanted(estimator):
+    if held_out is None and begins and _is_wanted(estimator):
         set_temperature(training, _find_temperature(training, data, classes, estimator))
 
 
 def calibrate_after(training, held_out, estimator):
     """Set the temperature of a trained network, by images it was not trained on."""
-    if _is_wanted(estimator):
+    if held_out is not None and _is_wanted(estimator):
         network, n_jobs = training.net.network, estimator.n_jobs
         set_temperature(training, _temperature_on(network, held_out, n_jobs))
 

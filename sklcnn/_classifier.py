@@ -2,7 +2,6 @@
 
 import os
 import types
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -42,7 +41,6 @@ from sklcnn._validation import (
     check_images,
     check_sizes,
     resolve_image_shape,
-    warn_if_out_of_range,
 )
 from sklcnn._validation_data import add_validation, set_rows_aside
 from sklcnn.checkpoints import find_checkpoints, resume, saver
@@ -73,6 +71,7 @@ from sklcnn.network import (
     set_statistics,
     softmax_in_place,
     use_best_weights,
+    widen_range,
 )
 
 
@@ -584,11 +583,9 @@ class CNNClassifier(
                 net, checkpoints = self._begin(network, data, classes, seed)
             training = plan_training(net, data, self.get_params(deep=False))
             resume(training, checkpoints)
-            if held_out is None:
-                calibrate_before(training, data, classes, self)
+            calibrate_before(training, data, held_out, classes, self)
             self._train(training, classes, checkpoints, told)
-            if held_out is not None:
-                calibrate_after(training, held_out, self)
+            calibrate_after(training, held_out, self)
         release_memory(net.device)
         return self
 
@@ -635,7 +632,7 @@ class CNNClassifier(
                 net = self._begin(network, data, classes, seed, keep=False)[0]
             else:
                 self._check_same_network("partial_fit")
-                self._widen_range(data)
+                widen_range(self._network, data, name=type(self).__name__)
                 net = self._take_net()
             with one_at_a_time(net.network) as turn, turn:
                 training = plan_epoch(net, data, self.get_params(deep=False))
@@ -669,20 +666,13 @@ class CNNClassifier(
     def _build(self, image_shape, classes, seed):
         """Build a network."""
         name, parameters = type(self).__name__, self.get_params(deep=False)
-        if self.freeze and self.weights is None:
-            warnings.warn(
-                f"{name} got freeze=True and weights=None: only the last layer is "
-                "trained, on what layers with random weights make of the images. Set "
-                "weights='DEFAULT', say, or freeze=False.",
-                UserWarning,
-            )
         return build_network(
             parameters,
             image_shape,
             len(classes),
             seed=seed,
             name=name,
-            find=weights_finder(self.weights, name=name),
+            find=weights_finder(self.weights, name=name, freeze=self.freeze),
         )
 
     def _needs_steps(self, network, data):
@@ -712,7 +702,7 @@ class CNNClassifier(
     def _continue(self, data):
         """Make a net that trains the network further, by the parameters as set."""
         self._check_same_network("fit")
-        self._widen_range(data)
+        widen_range(self._network, data, name=type(self).__name__)
         return self._make_net()
 
     def _check_same_network(self, method):
@@ -740,17 +730,6 @@ class CNNClassifier(
         net.set_params(callbacks=callbacks)
         net.asked_callbacks = self.callbacks
         return net
-
-    def _widen_range(self, data):
-        """Add the pixels of further training images to the known range."""
-        found, _, _ = channel_statistics(
-            plain(data.images), data.weights, self.image_shape_
-        )
-        low, high = self._network.pixel_range
-        warn_if_out_of_range(
-            found, (low, high), n_images=len(data.rows), name=type(self).__name__
-        )
-        self._network.pixel_range = min(low, found[0]), max(high, found[1])
 
     def _train(self, training, classes, checkpoints=None, told=None):
         """Train, and keep what was trained, also where training is interrupted.

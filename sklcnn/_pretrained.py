@@ -1,6 +1,7 @@
 """Weights of a named network, a file or another fitted estimator, for an estimator."""
 
 import os
+import warnings
 from numbers import Integral
 
 from sklearn.base import BaseEstimator
@@ -30,7 +31,7 @@ def check_weights_parameters(estimator):
         )
 
 
-def weights_finder(weights, *, name):
+def weights_finder(weights, *, name, freeze=False):
     """Make the function that finds the weights which a network is to begin with.
 
     Parameters
@@ -39,6 +40,9 @@ def weights_finder(weights, *, name):
         Parameter of the estimator.
     name : str
         Name of the estimator, for messages.
+    freeze : bool, default=False
+        Whether all layers but the last are to stay as they are, which warns where
+        weights are drawn.
 
     Returns
     -------
@@ -51,6 +55,13 @@ def weights_finder(weights, *, name):
     ValueError
         If the weights are those of an estimator that is not frozen or not fitted.
     """
+    if weights is None and freeze:
+        warnings.warn(
+            f"{name} got freeze=True and weights=None: only the last layer is trained, "
+            "on what layers with random weights make of the images. Set "
+            "weights='DEFAULT', say, or freeze=False.",
+            UserWarning,
+        )
     if weights is None:
         return None
     if isinstance(weights, FrozenEstimator):

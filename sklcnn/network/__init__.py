@@ -29,6 +29,7 @@ from sklcnn.network._plan import (
     resolve_parameters,
     set_formats,
     set_statistics,
+    widen_range,
 )
 from sklcnn.network._rules import resolve_precision
 from sklcnn.network._split import split_rows
@@ -75,5 +76,6 @@ __all__ = [
     "split_rows",
     "torch_threads",
     "use_best_weights",
+    "widen_range",
     "with_steps_of",
 ]

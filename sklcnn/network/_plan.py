@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from sklcnn._validation import warn_if_lost_in_float32
+from sklcnn._validation import warn_if_lost_in_float32, warn_if_out_of_range
 from sklcnn.images import AugmentedImages
+from sklcnn.network._batches import plain
 from sklcnn.network._fitted import FittedNetwork, Origin, build_module
 from sklcnn.network._hardware import resolve_device
 from sklcnn.network._head import has_linear_head
@@ -30,7 +31,7 @@ from sklcnn.network._rules import (
     resolve_weight_decay,
 )
 from sklcnn.network._spec import CONVNET_DEFAULTS, describe_network
-from sklcnn.network._statistics import choose_statistics
+from sklcnn.network._statistics import channel_statistics, choose_statistics
 from sklcnn.network._training import Training
 from sklcnn.network._weights import adapt_statistics, load_weights
 
@@ -542,3 +543,22 @@ def set_statistics(network, measured, parameters, *, dtype, name):
     if network.origin is not None:
         network.origin = replace(network.origin, is_used=used is not measured)
     network.pixel_dtype = str(dtype)
+
+
+def widen_range(network, data, *, name):
+    """Add the pixels of further training images to the known range.
+
+    Parameters
+    ----------
+    network : FittedNetwork
+        The network.
+    data : TrainingData
+        The images.
+    name : str
+        Name of the estimator, for a warning where their range is another one.
+    """
+    images, shape = plain(data.images), network.spec.image_shape
+    found, _, _ = channel_statistics(images, data.weights, shape)
+    low, high = network.pixel_range
+    warn_if_out_of_range(found, (low, high), n_images=len(data.rows), name=name)
+    network.pixel_range = min(low, found[0]), max(high, found[1])
