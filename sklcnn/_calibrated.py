@@ -3,8 +3,11 @@
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from sklcnn._validation_data import set_rows_aside
 from sklcnn.images import AugmentedImages
+from sklcnn.images._mapped import RowsOf
 from sklcnn.network import (
     build_network,
     fit_temperature,
@@ -74,7 +77,7 @@ def calibrate_before(training, data, held_out, classes, estimator):
     estimator : CNNClassifier
         The estimator.
     """
-    begins = not len(training.net.history) and not training.net.network.is_pretrained
+    begins = not len(training.net.history) and training.net.network.origin is None
     if held_out is None and begins and _is_wanted(estimator):
         set_temperature(training, _find_temperature(training, data, classes, estimator))
 
@@ -128,8 +131,8 @@ def _find_temperature(training, data, classes, estimator):
 
 def _temperature_on(network, data, n_jobs):
     """Fit the temperature of a network to images that it was not trained on."""
-    rows = data.rows
-    images = plain(data.images)[rows]
+    rows = np.sort(data.rows)
+    images = RowsOf(plain(data.images), rows)
     logits = network.logits(images, n_jobs=n_jobs, pixel_range=None)
     logits *= network.module.temperature
     return fit_temperature(logits, data.targets[rows], data.weights[rows])

@@ -31,6 +31,8 @@ PARAMETERS = {
     "validation_fraction": st.floats(0.15, 0.5),
     "n_iter_no_change": st.integers(1, 50),
     "tol": st.floats(0, 1),
+    "calibration_fraction": st.floats(0, 0.5),
+    "stride": st.just(2),
     "precision": st.sampled_from(["float32", "float64"]),
     "random_state": st.integers(0, 2**32 - 1),
 }

@@ -392,7 +392,7 @@ def test_rare_draws_of_a_step_count(digits, folder, epochs, monkeypatch, tiny):
     """Also where one image in fifty is changed."""
     X, y = digits
     X = RareFade().fit_transform(X)
-    tiny.set_params(checkpoint_dir=folder)
+    tiny.set_params(checkpoint_dir=folder, calibration_fraction=0)
 
     for factor in ("0.5", "0.6", "0.5"):
         monkeypatch.setenv("FADE", factor)

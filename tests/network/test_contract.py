@@ -215,7 +215,7 @@ def eager(n_channels, n_classes):
 )
 def test_compiled_modules_are_refused(tiny, noise, network):
     """They can't be copied, saved or looked into; the message says what to do."""
-    tiny.set_params(network=network, conv_channels=(32, 64, 128), hidden_units=(128,))
+    tiny.set_params(network=network, conv_channels="auto", hidden_units=(128,))
 
     with pytest.raises(ValueError, match=r"has compiled.*set compile=True"):
         tiny.fit(*noise)
