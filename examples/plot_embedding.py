@@ -17,8 +17,8 @@ from sklcnn import CNNClassifier
 from sklcnn.inspection import EmbeddingDisplay
 
 digits = load_digits()
-X, y = digits.images[:1000], digits.target[:1000]
-X_new, y_new = digits.images[1000:1100], digits.target[1000:1100]
+X, y = digits.images[:500], digits.target[:500]
+X_new, y_new = digits.images[500:560], digits.target[500:560]
 X_turned = np.rot90(X_new, 2, axes=(1, 2)).copy()
 model = CNNClassifier(random_state=0, max_epochs=10).fit(X, y)
 for name, images in {"as they are": X_new, "turned": X_turned}.items():
