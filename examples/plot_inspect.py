@@ -28,7 +28,7 @@ from sklcnn.inspection import (
 )
 from sklcnn.preprocessing import ReadImages
 
-folder = make_image_folder(mkdtemp(), n_classes=4, n_images=480, random_state=0)
+folder = make_image_folder(mkdtemp(), n_classes=4, n_images=360, random_state=0)
 X, y = load_image_folder(folder, return_X_y=True)
 X, X_test, y, y_test = train_test_split(
     X, y, stratify=y, test_size=0.33, random_state=0
@@ -41,7 +41,7 @@ model = make_pipeline(
     RandomFlip(),
     RandomRotation(20),
     RandomErasing(),
-    CNNClassifier(random_state=0, max_epochs=20, early_stopping=True),
+    CNNClassifier(random_state=0, max_epochs=15, early_stopping=True),
 )
 model.fit(X, y)
 print(summary(model))
@@ -50,8 +50,10 @@ print(f"accuracy on test images {model.score(X_test, y_test):.3f}")
 # %%
 # How the training went, and what the network was fed.
 figure = plt.figure(figsize=(13, 13))
-grid = figure.add_gridspec(3, 2, height_ratios=(2, 3, 3), hspace=0.15, wspace=0.05)
-curves, *axes = [figure.add_subplot(place) for place in [grid[0, :], *grid[1:, :]]]
+sides = {"left": 0.05, "right": 0.98, "bottom": 0.02, "top": 0.96}
+grid = figure.add_gridspec(3, 2, height_ratios=(2, 3, 3), hspace=0.15, **sides)
+curves = figure.add_subplot(grid[0, :])
+axes = [figure.add_subplot(grid[row, column]) for row in (1, 2) for column in (0, 1)]
 TrainingCurveDisplay.from_estimator(model, ax=curves)
 AugmentationDisplay.from_estimator(model, X, rows=[0, 1, 2, 3], epochs=4, ax=axes[0])
 
