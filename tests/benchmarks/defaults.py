@@ -50,8 +50,8 @@ BEFORE = {"conv_channels": (32, 64, 128), "stride": 1, "calibration_fraction": 0
 
 def add_options(parser):
     """Let tasks and models be chosen; `gain` adds the number of seeds."""
-    parser.add_argument("--tasks", nargs="*", help="tasks (default: all)")
-    parser.add_argument("--models", nargs="*", help="models (default: all)")
+    parser.add_argument("--on-tasks", nargs="*", help="tasks (default: all)")
+    parser.add_argument("--of-models", nargs="*", help="models (default: all)")
 
 
 def tasks_of(options):
@@ -183,10 +183,10 @@ def run(options):
     table = Table("Defaults", columns | {"CPU s": ".1f"}, quick=options.quick)
     n_seeds = 1 if options.quick else options.seeds
     for task, (split, is_mirrored) in tasks_of(options).items():
-        if task not in (options.tasks or [task]):
+        if task not in (options.on_tasks or [task]):
             continue
         for name, model in models(is_mirrored, options.threads).items():
-            if name not in (options.models or [name]):
+            if name not in (options.of_models or [name]):
                 continue
             results = [measure(model, *split(seed)) for seed in range(n_seeds)]
             if results[0] is not None:
