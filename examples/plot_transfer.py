@@ -17,6 +17,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from sklcnn import CNNClassifier
@@ -49,22 +50,25 @@ fonts = [font for font in folder.glob("DejaVuS*.ttf") if "Display" not in font.n
 drawn = [draw(font, 3, seed) for seed, font in enumerate(sorted(fonts))]
 X_source, y_source = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
 target = folder / "cmtt10.ttf"
-X_test, y_test = draw(target, 20, seed=100)
+X_test, y_test = draw(target, 15, seed=100)
 
 # %%
 # Where weights are given, letters are enlarged to a size that the network knows.
+small = CNNClassifier(conv_channels=(12, 24, 48), random_state=0)
 if options.weights is None:
-    source = CNNClassifier(random_state=0, max_epochs=6).fit(X_source, y_source)
-    begin = {"weights": FrozenEstimator(source)}
+    source = clone(small).set_params(max_epochs=6).fit(X_source, y_source)
+    pretrained = clone(small).set_params(weights=FrozenEstimator(source))
 else:
-    begin = {"weights": options.weights, "network": options.network, "image_size": 96}
+    pretrained = CNNClassifier(
+        network=options.network, weights=options.weights, image_size=96, random_state=0
+    )
 
 # %%
 # Three ways to learn the target from a few images of each letter.
 models = {
-    "from nothing": CNNClassifier(random_state=0),
-    "frozen": CNNClassifier(**begin, freeze=True),
-    "all layers": CNNClassifier(**begin, random_state=0),
+    "from nothing": small,
+    "frozen": clone(pretrained).set_params(freeze=True),
+    "all layers": pretrained,
 }
 numbers = [2, 4, 8]
 scores = {name: [] for name in models}

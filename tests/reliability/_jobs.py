@@ -139,7 +139,7 @@ def search_networks(folder, log, n_jobs=None):
     )
     pipeline = Pipeline([("step", "passthrough"), ("model", model)])
     found = GridSearchCV(pipeline, grid, cv=2, n_jobs=n_jobs)
-    return run_search(found, X[:60], Y[:60], log)
+    return run_search(found, X[:60] / 16, Y[:60], log)
 
 
 def save_weights(path):
