@@ -70,7 +70,7 @@ def tasks_of(options):
     return tasks | {"letters": (split_letters, False)}
 
 
-def models(is_mirrored, n_threads):
+def models(is_mirrored, side, n_threads):
     """List the models by name."""
     steps = [
         RandomTranslation(0.1),
@@ -82,13 +82,13 @@ def models(is_mirrored, n_threads):
     new = CNNClassifier(n_jobs=n_threads, random_state=0)
     before = CNNClassifier(n_jobs=n_threads, random_state=0, **BEFORE)
     tuned = GridSearchCV(SVC(), {"C": [1, 10, 100]}, cv=3)
-    flat = Flatten(), MinMaxScaler()
+    flat, cell = (Flatten(), MinMaxScaler()), max(2, min(8, side // 7))
     return {
         "CNNClassifier": new,
         "with steps": make_pipeline(*steps, new),
         "before": before,
         "SVC": make_pipeline(*flat, tuned),
-        "HOG, SVC": make_pipeline(HOG(), tuned),
+        "HOG, SVC": make_pipeline(HOG(pixels_per_cell=cell), tuned),
         "HistGradientBoosting": make_pipeline(
             Flatten(), HistGradientBoostingClassifier(random_state=0)
         ),
@@ -185,7 +185,8 @@ def run(options):
     for task, (split, is_mirrored) in tasks_of(options).items():
         if task not in (options.on_tasks or [task]):
             continue
-        for name, model in models(is_mirrored, options.threads).items():
+        side = split(0)[0].shape[1]
+        for name, model in models(is_mirrored, side, options.threads).items():
             if name not in (options.of_models or [name]):
                 continue
             results = [measure(model, *split(seed)) for seed in range(n_seeds)]
