@@ -21,21 +21,21 @@ from sklcnn.datasets import make_image_folder
 from sklcnn.images import load_image_folder
 from sklcnn.preprocessing import ReadImages
 
-folder = make_image_folder(mkdtemp(), n_classes=3, n_images=480, random_state=0)
+folder = make_image_folder(mkdtemp(), n_classes=3, n_images=300, random_state=0)
 X, y = load_image_folder(folder, return_X_y=True)
 model = make_pipeline(
     ReadImages((32, 32), cache="memory"),
-    CNNClassifier(max_epochs=15, batch_size=16, random_state=0),
+    CNNClassifier(max_epochs=10, batch_size=16, random_state=0),
 )
 
 # %%
-# Networks are trained on ever more images, in three folds each.
+# Networks are trained on ever more images, in two folds each.
 display = LearningCurveDisplay.from_estimator(
     model,
     X,
     y,
     train_sizes=np.array([0.1, 0.3, 0.6, 1.0]),
-    cv=StratifiedKFold(3, shuffle=True, random_state=0),
+    cv=StratifiedKFold(2, shuffle=True, random_state=0),
     shuffle=True,
     random_state=0,
     score_type="both",
