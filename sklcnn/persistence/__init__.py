@@ -2,6 +2,7 @@
 
 from sklcnn.checkpoints import clear_checkpoints
 from sklcnn.persistence._files import dump, load
+from sklcnn.persistence._onnx import to_onnx
 from sklcnn.persistence._trusted import trusted_types
 
-__all__ = ["clear_checkpoints", "dump", "load", "trusted_types"]
+__all__ = ["clear_checkpoints", "dump", "load", "to_onnx", "trusted_types"]
