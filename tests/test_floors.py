@@ -111,10 +111,11 @@ FLOORS = [
     "persistence._trusted",
     "persistence._metadata",
     "persistence._files",
-    "persistence._contents_told",
+    "persistence._description",
     "persistence._graph",
     "persistence._small",
     "persistence._onnx",
+    "persistence._predictor",
     "persistence",
     "_pretrained",
     "_training_data",
@@ -128,6 +129,7 @@ FLOORS = [
     "parallel._sharing",
     "parallel",
     "",
+    "__main__",
 ]
 
 MODULES = {

@@ -149,7 +149,11 @@ class _Checker:
     def _check_owner(self, node):
         """Check that a member is there, and belongs to one object."""
         name = node.get("file")
-        if not isinstance(name, str) or name not in self.members or name in (SCHEMA, FACTS):
+        if (
+            not isinstance(name, str)
+            or name not in self.members
+            or name in (SCHEMA, FACTS)
+        ):
             raise ValueError(f"it lacks a member named {name!r}")
         owner = node.get("__id__", id(node))
         if self.owners.setdefault(name, owner) != owner:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sklcnn._pixels import pixel_scale
@@ -128,13 +129,15 @@ class FittedPipeline:
         return softmax_in_place(logits)
 
 
-def take_apart(estimator):
+def take_apart(estimator, *, name):
     """Find the parts of a classifier, a pipeline or a fitted search.
 
     Parameters
     ----------
     estimator : estimator
         The fitted estimator.
+    name : str
+        Name of the function, for messages.
 
     Returns
     -------
@@ -145,15 +148,16 @@ def take_apart(estimator):
     ValueError
         If it is anything else.
     """
-    steps = list(_flat_steps("", estimator))
-    name, classifier = steps.pop()
+    check_is_fitted(estimator)
+    steps = list(flat_steps("", estimator))
+    step, classifier = steps.pop()
     if not isinstance(getattr(classifier, "_network", None), FittedNetwork) or not (
         hasattr(classifier, "predict_proba")
     ):
         raise ValueError(
-            "to_onnx expects a fitted CNNClassifier, a Pipeline that ends in one, or a "
+            f"{name} expects a fitted CNNClassifier, a Pipeline that ends in one, or a "
             f"search around them. Got {classifier} instead"
-            + (f", as the step {name!r}." if name else ".")
+            + (f", as the step {step!r}." if step else ".")
         )
     reader = None
     if steps and isinstance(steps[0][1], ReadImages):
@@ -161,7 +165,7 @@ def take_apart(estimator):
     return FittedPipeline(reader, steps, classifier)
 
 
-def _flat_steps(name, estimator):
+def flat_steps(name, estimator):
     """List the steps of pipelines, also of those within them and of searches."""
     while hasattr(estimator, "best_estimator_"):
         estimator = estimator.best_estimator_
@@ -170,13 +174,37 @@ def _flat_steps(name, estimator):
         return
     for inner, step in estimator.steps:
         if step is not None and step != "passthrough":
-            yield from _flat_steps(inner, step)
+            yield from flat_steps(inner, step)
 
 
 def as_float32(network):
     """Copy a fitted network to the CPU, to compute in float32 there."""
     network = copy.deepcopy(network)
     return network.move("cpu", dtype=torch.float32, bfloat16=(False, False))
+
+
+def pool_last(body):
+    """Move pooling behind normalization and activation, where that changes nothing.
+
+    Runtimes merge a convolution with what follows it directly. The largest value stays
+    the largest one if it is multiplied by a number that is not negative.
+
+    Parameters
+    ----------
+    body : nn.Module
+        From images to logits. Changed in place if it is an `nn.Sequential`.
+    """
+    if not isinstance(body, nn.Sequential):
+        return
+    layers = list(body)
+    for i, (pool, norm, activation) in enumerate(zip(layers, layers[1:], layers[2:])):
+        is_block = (
+            isinstance(pool, nn.MaxPool2d)
+            and isinstance(norm, nn.BatchNorm2d)
+            and isinstance(activation, nn.ReLU)
+        )
+        if is_block and (norm.weight >= 0).all():
+            body[i], body[i + 1], body[i + 2] = norm, activation, pool
 
 
 def draw_pixels(n_images, image_shape, dtype, pixel_range):
@@ -220,6 +248,7 @@ class PixelsToProbabilities(nn.Module):
         self.steps = nn.Sequential(*modules)
         self.network = network
         self.dtype = dtype
+        pool_last(network.body)
 
     def forward(self, images):
         """Predict images of shape (n, height, width, n_channels)."""

@@ -106,8 +106,8 @@ def to_onnx(estimator, path, X=None, *, dtype="auto", quantize=None, metadata=No
     """
     path = check_target(path, name="to_onnx")
     _check_choices(dtype, quantize, X)
-    import_onnx()
-    parts = take_apart(estimator)
+    import_onnx(name="to_onnx")
+    parts = take_apart(estimator, name="to_onnx")
     facts = make_facts(metadata, name="to_onnx")
     images = None if X is None else _read(parts, X)
     pixel_dtype, graph_dtype = _resolve_dtypes(dtype, parts, images)
@@ -116,7 +116,7 @@ def to_onnx(estimator, path, X=None, *, dtype="auto", quantize=None, metadata=No
     steps = parts.modules(shape, pixel_dtype)
     given = pixel_dtype if pixel_dtype.name in DTYPES else np.dtype("float32")
     module = PixelsToProbabilities(
-        steps, network.module, getattr(torch, given.name)
+        steps, as_float32(network).module, getattr(torch, given.name)
     ).eval()
     if images is None:
         images = draw_pixels(N_RANDOM, shape, pixel_dtype, network.pixel_range)
@@ -152,7 +152,7 @@ def to_onnx(estimator, path, X=None, *, dtype="auto", quantize=None, metadata=No
     return {"n_bytes": len(data), **report, "milliseconds_per_image": speed}
 
 
-def import_onnx():
+def import_onnx(*, name):
     """Import what the extra `onnx` installs, or say so."""
     try:
         import onnx
@@ -160,7 +160,7 @@ def import_onnx():
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            f"to_onnx needs onnx, onnxscript and onnxruntime ({error}). Install them "
+            f"{name} needs onnx, onnxscript and onnxruntime ({error}). Install them "
             "by the extra: `pip install sklcnn[onnx]`."
         ) from error
     return onnx, onnxruntime

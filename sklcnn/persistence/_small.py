@@ -101,7 +101,9 @@ def with_float16_weights(model):
         short = f"{name}_float16"
         tensor.CopyFrom(numpy_helper.from_array(weights.astype(np.float16), short))
         kind = onnx.TensorProto.FLOAT
-        casts.append(helper.make_node("Cast", [short], [name], to=kind, name=f"{name}_cast"))
+        casts.append(
+            helper.make_node("Cast", [short], [name], to=kind, name=f"{name}_cast")
+        )
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)

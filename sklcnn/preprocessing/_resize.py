@@ -96,7 +96,9 @@ class Resize(BasePreprocessing):
         height, width = as_size(self.size, type(self).__name__)
         check_cval(self, images.dtype)
         if self.aspect != "stretch":
-            images = resize_images(images, *self._inner_size(images.shape[1:], height, width))
+            images = resize_images(
+                images, *self._inner_size(images.shape[1:], height, width)
+            )
         if self.aspect == "crop":
             return crop_center(images, height, width)
         if self.aspect == "pad":
