@@ -40,7 +40,8 @@ def test_predictions_are_those_of_the_estimator(saved, tmp_path, capsys):
 
     assert status == 0
     assert capsys.readouterr().out == ""
-    rows = list(csv.DictReader(open(tmp_path / "out.csv", encoding="utf-8")))
+    table = (tmp_path / "out.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(io.StringIO(table)))
     assert [row["file"] for row in rows] == paths
     loaded = load(model)
     assert_array_equal([row["label"] for row in rows], loaded.predict(paths))

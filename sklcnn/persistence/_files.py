@@ -179,8 +179,8 @@ def read_file(path, *, name):
     except OSError as error:
         raise type(error)(
             error.errno,
-            f"{name} can't read the file: {error.strerror}. Give the path of a file that "
-            "`sklcnn.persistence.dump` wrote",
+            f"{name} can't read the file: {error.strerror}. Give the path of a file "
+            "that `sklcnn.persistence.dump` wrote",
             str(path),
         ) from error
 

@@ -197,7 +197,8 @@ def pool_last(body):
     if not isinstance(body, nn.Sequential):
         return
     layers = list(body)
-    for i, (pool, norm, activation) in enumerate(zip(layers, layers[1:], layers[2:])):
+    blocks = zip(layers[:-2], layers[1:-1], layers[2:], strict=True)
+    for i, (pool, norm, activation) in enumerate(blocks):
         is_block = (
             isinstance(pool, nn.MaxPool2d)
             and isinstance(norm, nn.BatchNorm2d)

@@ -39,8 +39,8 @@ def make_facts(metadata, *, name):
         is_same, metadata = False, f"{metadata!r} ({error})"
     if not is_same:
         raise ValueError(
-            f"{name} expects metadata to be a dict of what JSON holds: strings as keys, "
-            f"and strings, numbers, lists and dicts as values. Got {metadata}. Convert "
+            f"{name} expects metadata to be a dict of what JSON holds: strings as "
+            f"keys, and strings, numbers, lists and dicts as values. Got {metadata}. Convert "
             "others, for example by `float(score)` and `array.tolist()`."
         )
     if len(text) > MAX_SIZE // 2:

@@ -206,7 +206,7 @@ def _resolve_dtypes(dtype, parts, images):
         name = parts.pixel_dtype() or (images is not None and images.dtype.name)
         if not name:
             raise ValueError(
-                "to_onnx can't tell the dtype of the training images, as this model was "
+                "to_onnx can't tell the dtype of the training images: this model was "
                 "saved by an older version. Give dtype='uint8', say."
             )
     else:
@@ -214,12 +214,12 @@ def _resolve_dtypes(dtype, parts, images):
     pixel_dtype = np.dtype(name)
     if pixel_dtype.kind == "f":
         pixel_dtype = np.dtype("float32")
-    if images is not None and images.dtype != pixel_dtype:
-        if images.dtype.kind != "f" or pixel_dtype.kind != "f":
-            raise ValueError(
-                f"to_onnx makes a graph for pixels of dtype {pixel_dtype}. Got X of "
-                f"dtype {images.dtype}. Give X in that dtype, or another `dtype`."
-            )
+    given = pixel_dtype if images is None else images.dtype
+    if given != pixel_dtype and {given.kind, pixel_dtype.kind} != {"f"}:
+        raise ValueError(
+            f"to_onnx makes a graph for pixels of dtype {pixel_dtype}. Got X of dtype "
+            f"{given}. Give X in that dtype, or another `dtype`."
+        )
     return pixel_dtype, np.dtype(name if name in DTYPES else "float32")
 
 

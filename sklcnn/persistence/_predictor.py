@@ -161,8 +161,8 @@ def _from_onnx(path, data, n_threads):
         session = make_session(data, n_threads)
     except Exception as error:
         raise ValueError(
-            f"load_predictor can't use the file {str(path)!r}: {explain(error)}. Export "
-            "the model again by `sklcnn.persistence.to_onnx`."
+            f"load_predictor can't use the file {str(path)!r}: {explain(error)}. "
+            "Export the model again by `sklcnn.persistence.to_onnx`."
         ) from error
     dtype = np.dtype(facts["dtype"])
 

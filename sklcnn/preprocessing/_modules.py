@@ -1,7 +1,7 @@
 """Deterministic steps as torch modules, for images of one shape and dtype.
 
-All of them take tensors of shape (n, height, width, n_channels) and dtype float32, whose
-values are those of the pixels, and return such tensors.
+All of them take tensors of shape (n, height, width, n_channels) and dtype float32,
+whose values are those of the pixels, and return such tensors.
 """
 
 import numpy as np

@@ -93,7 +93,7 @@ def test_file_of_an_older_version_is_described():
 @pytest.mark.parametrize("kind", hostile.HOSTILE)
 def test_hostile_file_is_described_or_refused(kind, tmp_path):
     """Nothing is built of it: it is refused, or what must not be loaded is named."""
-    make, message = hostile.HOSTILE[kind]
+    make, _ = hostile.HOSTILE[kind]
     make(tmp_path / "hostile.skops")
 
     try:

@@ -292,7 +292,7 @@ def test_sizes_of_a_mixed_fit_come_from_the_images(noise, tmp_path):
     images = [np.zeros((9, 8), np.uint8), np.full((6, 7), 9, np.uint8)] * 4
     model = make_pipeline(Resize((8, 8)), _small()).fit(images, [0, 1] * 4)
 
-    with pytest.raises(ValueError, match="fitted to images of several. Give X"):
+    with pytest.raises(ValueError, match=r"fitted to images of several\. Give X"):
         to_onnx(model, tmp_path / "model.onnx")
 
 
@@ -343,7 +343,7 @@ def test_file_that_is_no_model_is_refused(tmp_path):
 
     with pytest.raises(ValueError, match=r"describe can't use the file .*model.onnx"):
         describe(path)
-    with pytest.raises(ValueError, match="can't use the file .*model.onnx"):
+    with pytest.raises(ValueError, match=r"can't use the file .*model.onnx"):
         load_predictor(path)
 
     path.write_bytes(onnx.ModelProto(ir_version=10).SerializeToString())

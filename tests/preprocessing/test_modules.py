@@ -49,7 +49,7 @@ INEXPRESSIBLE = [
 @pytest.mark.parametrize("n_channels", [1, 3, 4])
 @pytest.mark.parametrize("step", EXPRESSIBLE, ids=str)
 def test_modules_give_the_pixels_of_arrays(step, n_channels, dtype):
-    """The modules of a step compute what it makes of arrays, but for a gray level in 5 of 100."""
+    """Modules compute what the step makes of arrays, but for few gray levels."""
     random = np.random.default_rng(0)
     high = {"bool": 2, "uint8": 256}.get(dtype, 4096)
     images = random.integers(0, high, (4, 9, 8, n_channels)).astype(dtype)
