@@ -200,7 +200,7 @@ def post(address, content):
 
 @pytest.mark.slow
 def test_process_answers_crowds_and_bad_uploads(model, tmp_path):
-    """500 requests of 8 clients are answered, bad ones refused, and it ends in peace."""
+    """500 requests of 8 clients are answered, bad ones are refused, and it ends."""
     images = [png(seed=i) for i in range(20)]
 
     with serving(model[1], tmp_path) as (address, process):

@@ -40,8 +40,8 @@ def make_facts(metadata, *, name):
     if not is_same:
         raise ValueError(
             f"{name} expects metadata to be a dict of what JSON holds: strings as "
-            f"keys, and strings, numbers, lists and dicts as values. Got {metadata}. Convert "
-            "others, for example by `float(score)` and `array.tolist()`."
+            f"keys, and strings, numbers, lists and dicts as values. Got {metadata}. "
+            "Convert others, for example by `float(score)` and `array.tolist()`."
         )
     if len(text) > MAX_SIZE // 2:
         raise ValueError(
