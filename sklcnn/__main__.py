@@ -91,7 +91,6 @@ def _make_parser():
 
 def _predict(options):
     predictor = load_predictor(options.model, trusted=options.trusted)
-    n_unread = 0
     with contextlib.ExitStack() as stack:
         target = sys.stdout
         if options.csv:
@@ -100,34 +99,40 @@ def _predict(options):
             )
         writer = csv.writer(target, lineterminator="\n")
         writer.writerow(["file", "label", "probability", *predictor.classes_])
-        bar = stack.enter_context(
-            tqdm(total=len(options.files), unit="image", disable=None, file=sys.stderr)
-        )
+        bar = tqdm(total=len(options.files), unit="image", disable=None)
+        stack.enter_context(bar)
+        n_unread = 0
         for start in range(0, len(options.files), BATCH_SIZE):
             files = options.files[start : start + BATCH_SIZE]
-            for file, row in _predict_batch(predictor, files):
-                if isinstance(row, str):
-                    n_unread += 1
-                    bar.write(f"sklcnn: {file}: {row}", file=sys.stderr)
-                    continue
-                best = row.argmax()
-                numbers = [f"{number:.6g}" for number in row]
-                writer.writerow(
-                    [file, predictor.classes_[best], numbers[best], *numbers]
-                )
-            bar.update(len(files))
+            n_unread += _write_batch(predictor, files, writer, bar)
     return 1 if n_unread else 0
+
+
+def _write_batch(predictor, files, writer, bar):
+    """Write the rows of files, and give the number of those that can't be read."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
+        rows = _predict_batch(predictor, files)
+    told = [str(warning.message) for warning in caught]
+    told += [f"{file}: {row}" for file, row in rows if isinstance(row, str)]
+    for text in dict.fromkeys(told):
+        bar.write(f"sklcnn: {text}", file=sys.stderr)
+    read = [(file, row) for file, row in rows if not isinstance(row, str)]
+    for file, row in read:
+        best, numbers = row.argmax(), [f"{number:.6g}" for number in row]
+        writer.writerow([file, predictor.classes_[best], numbers[best], *numbers])
+    bar.update(len(files))
+    return len(rows) - len(read)
 
 
 def _predict_batch(predictor, files):
     """Predict files, one by one if some can't be read: give why in place of numbers."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return list(zip(files, predictor.predict_proba(files), strict=True))
-        except (OSError, ValueError) as error:
-            if len(files) == 1:
-                return [(files[0], " ".join(str(error).split()))]
+    try:
+        return list(zip(files, predictor.predict_proba(files), strict=True))
+    except (OSError, ValueError) as error:
+        if len(files) == 1:
+            return [(files[0], " ".join(str(error).split()))]
     return [pair for file in files for pair in _predict_batch(predictor, [file])]
 
 

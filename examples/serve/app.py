@@ -143,8 +143,9 @@ class Service:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                warnings.filterwarnings("error", "(?s).*bands")  # no picture
                 rows = self.predictor.predict_proba(contents)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, UserWarning) as error:
             raise HTTPException(422, " ".join(str(error).split())) from error
         classes = self.predictor.classes_.tolist()
         return [

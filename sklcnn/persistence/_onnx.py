@@ -6,6 +6,7 @@ import json
 import logging
 import time
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -28,6 +29,9 @@ TOLERANCE = 1e-3
 
 READING = ("aspect", "background", "pad_value", "pages")
 """Parameters of `ReadImages` that tell how files become pixels."""
+
+COLOR_MODES = {1: "gray", 3: "rgb", 4: "rgba"}
+"""How files are read, by the number of channels."""
 
 N_RANDOM = 8
 SIZES_TIMED = (1, 128)
@@ -109,47 +113,34 @@ def to_onnx(estimator, path, X=None, *, dtype="auto", quantize=None, metadata=No
     import_onnx(name="to_onnx")
     parts = take_apart(estimator, name="to_onnx")
     facts = make_facts(metadata, name="to_onnx")
-    images = None if X is None else _read(parts, X)
-    pixel_dtype, graph_dtype = _resolve_dtypes(dtype, parts, images)
-    shape = _resolve_shape(parts, images)
-    network = as_float32(parts.network)
-    steps = parts.modules(shape, pixel_dtype)
-    given = pixel_dtype if pixel_dtype.name in DTYPES else np.dtype("float32")
-    module = PixelsToProbabilities(
-        steps, as_float32(network).module, getattr(torch, given.name)
-    ).eval()
-    if images is None:
-        images = draw_pixels(N_RANDOM, shape, pixel_dtype, network.pixel_range)
-    images = images.reshape(len(images), *shape)
-    model = _export(module, shape, graph_dtype)
-    expected = parts.predict_proba(network, images)
-    fed = images.astype(graph_dtype)
-    _compare(model, fed, expected, tolerance=TOLERANCE)
-    if quantize == "int8":
-        rows = np.linspace(0, len(fed) - 1, min(len(fed), MOST_IMAGES)).round()
-        model = to_int8(model, fed[rows.astype(int)])
-    elif quantize == "float16":
-        model = with_float16_weights(model)
-    report = _compare(model, fed, expected)
+    pixels = _resolve_pixels(parts, X, dtype)
+    model, report = _make_model(parts, pixels, quantize)
     _name_labels(model, parts.classifier.classes_)
-    _add_facts(
-        model,
-        {
-            "format": "sklcnn 1",
-            "classes": parts.classifier.classes_.tolist(),
-            "image_shape": list(map(int, shape)),
-            "dtype": graph_dtype.name,
-            "pixel_range": [float(end) for end in network.pixel_range],
-            **_describe_reading(parts, shape),
-            "quantize": quantize,
-            **report,
-            **facts,
-        },
-    )
+    facts = {**_describe(parts, pixels), "quantize": quantize, **report, **facts}
+    _add_facts(model, facts)
     data = model.SerializeToString()
-    speed = _time(data, fed)
+    speed = _time(data, pixels.images)
     replace_file(path, data)
     return {"n_bytes": len(data), **report, "milliseconds_per_image": speed}
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What goes into a graph.
+
+    Parameters
+    ----------
+    shape : tuple of three ints
+        Height, width and number of channels.
+    dtype : numpy dtype
+        Dtype by whose rules pixels are rounded and scaled.
+    images : ndarray of shape (n, height, width, n_channels)
+        Images to compare on and to calibrate on, in the dtype of the graph.
+    """
+
+    shape: tuple
+    dtype: np.dtype
+    images: np.ndarray
 
 
 def import_onnx(*, name):
@@ -200,27 +191,37 @@ def _read(parts, X):
     return images
 
 
-def _resolve_dtypes(dtype, parts, images):
-    """Resolve the dtype of pixels, and that of the input of the graph."""
+def _resolve_pixels(parts, X, dtype):
+    """Resolve shape and dtype of the pixels, and draw random ones if none are given."""
+    images = None if X is None else _read(parts, X)
+    dtype = _resolve_dtype(dtype, parts, images)
+    shape = _resolve_shape(parts, images)
+    if images is None:
+        images = draw_pixels(N_RANDOM, shape, dtype, parts.network.pixel_range)
+    given = dtype.name if dtype.name in DTYPES else "float32"
+    return Pixels(shape, dtype, images.reshape(len(images), *shape).astype(given))
+
+
+def _resolve_dtype(dtype, parts, images):
+    """Resolve the dtype of pixels, and compare that of images with it."""
+    name = dtype
     if dtype == "auto":
         name = parts.pixel_dtype() or (images is not None and images.dtype.name)
-        if not name:
-            raise ValueError(
-                "to_onnx can't tell the dtype of the training images: this model was "
-                "saved by an older version. Give dtype='uint8', say."
-            )
-    else:
-        name = dtype
-    pixel_dtype = np.dtype(name)
-    if pixel_dtype.kind == "f":
-        pixel_dtype = np.dtype("float32")
-    given = pixel_dtype if images is None else images.dtype
-    if given != pixel_dtype and {given.kind, pixel_dtype.kind} != {"f"}:
+    if not name:
         raise ValueError(
-            f"to_onnx makes a graph for pixels of dtype {pixel_dtype}. Got X of dtype "
+            "to_onnx can't tell the dtype of the training images: this model was saved "
+            "by an older version. Give dtype='uint8', say."
+        )
+    dtype = np.dtype(name)
+    if dtype.kind == "f":
+        dtype = np.dtype("float32")
+    given = dtype if images is None else images.dtype
+    if given != dtype and {given.kind, dtype.kind} != {"f"}:
+        raise ValueError(
+            f"to_onnx makes a graph for pixels of dtype {dtype}. Got X of dtype "
             f"{given}. Give X in that dtype, or another `dtype`."
         )
-    return pixel_dtype, np.dtype(name if name in DTYPES else "float32")
+    return dtype
 
 
 def _resolve_shape(parts, images):
@@ -256,9 +257,28 @@ def _quietly():
         logging.disable(level)
 
 
+def _make_model(parts, pixels, quantize):
+    """Make a graph, and compare it with the estimator."""
+    network, images = as_float32(parts.network), pixels.images
+    expected = parts.predict_proba(network, images.astype(pixels.dtype))
+    steps = parts.modules(pixels.shape, pixels.dtype)
+    dtype = getattr(torch, images.dtype.name)
+    module = PixelsToProbabilities(steps, as_float32(network).module, dtype)
+    model = _export(module.eval(), pixels.shape, dtype)
+    report = _compare(model, images, expected, tolerance=TOLERANCE)
+    if quantize is None:
+        return model, report
+    if quantize == "int8":
+        rows = np.linspace(0, len(images) - 1, min(len(images), MOST_IMAGES))
+        model = to_int8(model, images[rows.round().astype(int)])
+    else:
+        model = with_float16_weights(model)
+    return model, _compare(model, images, expected)
+
+
 def _export(module, shape, dtype):
     """Make an ONNX graph of a module."""
-    example = torch.zeros(2, *shape, dtype=getattr(torch, dtype.name))
+    example = torch.zeros(2, *shape, dtype=dtype)
     with _quietly():
         program = torch.onnx.export(
             module.to(memory_format=torch.contiguous_format),
@@ -346,13 +366,20 @@ def _name_labels(model, classes):
     model.graph.output[0].CopyFrom(output)
 
 
-def _describe_reading(parts, shape):
-    """Tell how the pixels of files are read."""
-    modes = {1: "gray", 3: "rgb", 4: "rgba"}
-    told = {"color_mode": modes.get(shape[2], "all"), "reading": None}
-    if parts.reader is not None:
-        told["reading"] = {name: getattr(parts.reader, name) for name in READING}
-    return told
+def _describe(parts, pixels):
+    """Tell what goes into the graph and comes out, and how files are read."""
+    reader, reading = parts.reader, None
+    if reader is not None and reader.reader is None:
+        reading = {name: getattr(reader, name) for name in READING}
+    return {
+        "format": "sklcnn 1",
+        "classes": parts.classifier.classes_.tolist(),
+        "image_shape": list(pixels.shape),
+        "dtype": pixels.images.dtype.name,
+        "pixel_range": [float(end) for end in parts.network.pixel_range],
+        "color_mode": COLOR_MODES.get(pixels.shape[2], "all"),
+        "reading": reading,
+    }
 
 
 def _add_facts(model, facts):

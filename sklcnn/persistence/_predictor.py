@@ -7,7 +7,7 @@ import numpy as np
 from sklcnn.persistence._description import read_onnx_facts
 from sklcnn.persistence._files import as_path, explain, load, read_file
 from sklcnn.persistence._graph import flat_steps, take_apart
-from sklcnn.persistence._onnx import import_onnx, make_session
+from sklcnn.persistence._onnx import COLOR_MODES, import_onnx, make_session
 from sklcnn.preprocessing import ReadImages
 
 
@@ -227,11 +227,8 @@ class _WithoutReading:
 
 def _make_reader(image_shape, dtype, reading):
     """Make a reader of images of a shape and a dtype."""
-    modes = {1: "gray", 3: "rgb", 4: "rgba"}
-    mode = modes.get(image_shape[2], "all")
+    mode = COLOR_MODES.get(image_shape[2], "all")
     size = tuple(image_shape[:2])
-    name = dtype.name if dtype.name in ("uint8", "uint16") else "float32"
-    blank = np.zeros(image_shape, name if dtype.kind not in "iub" else dtype)
-    if dtype.kind in "ib":
-        blank = blank.astype("uint8")
+    name = "float32" if dtype.kind == "f" else "uint8"
+    blank = np.zeros(image_shape, "uint16" if dtype.name == "uint16" else name)
     return ReadImages(size, color_mode=mode, **reading).fit([blank])
