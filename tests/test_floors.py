@@ -49,6 +49,7 @@ FLOORS = [
     "datasets",
     "preprocessing._read",
     "preprocessing._mixed",
+    "preprocessing._modules",
     "preprocessing._base",
     "preprocessing._resize",
     "preprocessing._geometric",
@@ -108,7 +109,13 @@ FLOORS = [
     "_transaction",
     "persistence._content",
     "persistence._trusted",
+    "persistence._metadata",
     "persistence._files",
+    "persistence._description",
+    "persistence._graph",
+    "persistence._small",
+    "persistence._onnx",
+    "persistence._predictor",
     "persistence",
     "_saved_state",
     "_pretrained",
@@ -140,6 +147,7 @@ FLOORS = [
     "inspection._label_issue_display",
     "inspection",
     "",
+    "__main__",
 ]
 
 MODULES = {

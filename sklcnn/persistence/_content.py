@@ -8,7 +8,10 @@ import zipfile
 import numpy as np
 
 SCHEMA = "schema.json"
-"""The member that describes the content; all others are arrays and bytes."""
+"""The member that describes the content; but for `FACTS`, others are its arrays."""
+
+FACTS = "facts.json"
+"""The member that tells date, versions and metadata; nothing is built of it."""
 
 MAX_EXPANSION = 100
 """How many times its size a schema may unpack to; some 30 times are seen."""
@@ -124,7 +127,7 @@ class _Checker:
         """Check all nodes, and that they name all members."""
         for node, _ in contents(schema):
             self._check_node(node)
-        unused = self.members.keys() - self.owners.keys() - {SCHEMA}
+        unused = self.members.keys() - self.owners.keys() - {SCHEMA, FACTS}
         if unused:
             raise ValueError(f"it holds {len(unused)} members that nothing names")
 
@@ -146,7 +149,11 @@ class _Checker:
     def _check_owner(self, node):
         """Check that a member is there, and belongs to one object."""
         name = node.get("file")
-        if not isinstance(name, str) or name not in self.members or name == SCHEMA:
+        if (
+            not isinstance(name, str)
+            or name not in self.members
+            or name in (SCHEMA, FACTS)
+        ):
             raise ValueError(f"it lacks a member named {name!r}")
         owner = node.get("__id__", id(node))
         if self.owners.setdefault(name, owner) != owner:

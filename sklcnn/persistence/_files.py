@@ -12,6 +12,8 @@ from pathlib import Path
 from sklearn.base import BaseEstimator
 
 from sklcnn._atomic_write import write_atomically
+from sklcnn.persistence._content import FACTS
+from sklcnn.persistence._metadata import make_facts
 from sklcnn.persistence._trusted import find_untrusted, names_of
 
 MARK = b"sklcnn 1 sha256="
@@ -26,7 +28,7 @@ OUTSIDE = (
 LENGTH_OF_END = 2 + len(MARK) + 64
 
 
-def dump(estimator, path, *, trusted=()):
+def dump(estimator, path, *, trusted=(), metadata=None):
     """Save an estimator to a file that holds data, and no code.
 
     Classifiers, pipelines of scikit-learn's steps and of ours, and fitted searches
@@ -48,6 +50,9 @@ def dump(estimator, path, *, trusted=()):
         Classes and functions of your own that the estimator may hold, or their names
         with their modules, such as ``"steps.RandomDots"``. Whoever loads the file has
         to name them, too.
+    metadata : dict, default=None
+        What else the file is to tell, such as the data, metrics, license and author: of
+        strings, numbers, lists and dicts. `describe` shows it.
 
     Raises
     ------
@@ -61,6 +66,8 @@ def dump(estimator, path, *, trusted=()):
     See Also
     --------
     load : Loads the file.
+    describe : Tells what the file holds.
+    to_onnx : Exports an estimator for programs without this package.
 
     Examples
     --------
@@ -73,20 +80,15 @@ def dump(estimator, path, *, trusted=()):
     >>> load(path)
     CNNClassifier(dropout=0.5)
     """
-    path = _as_path(path, name="dump")
+    path = check_target(path, name="dump")
     if not isinstance(estimator, BaseEstimator):
         raise ValueError(
             f"dump expects an estimator. Got {estimator!r}, which is of type "
             f"{type(estimator).__name__}, instead."
         )
-    if path.is_dir() or not path.parent.is_dir():
-        problem = "is a folder" if path.is_dir() else "is in a folder that is not there"
-        raise ValueError(
-            f"dump expects the name of a file, in a folder that exists. {str(path)!r} "
-            f"{problem}."
-        )
+    facts = make_facts(metadata, name="dump")
     own = names_of(trusted, name="dump")
-    _replace(path, _seal(_serialize(estimator, own)))
+    replace_file(path, _seal(_with_facts(_serialize(estimator, own), facts)))
 
 
 def load(path, *, trusted=()):
@@ -146,25 +148,17 @@ def load(path, *, trusted=()):
     >>> load(path).score(X, y) == model.score(X, y)
     True
     """
-    path = _as_path(path, name="load")
+    path = as_path(path, name="load")
     own = names_of(trusted, name="load")
+    sealed = read_file(path, name="load")
     try:
-        sealed = path.read_bytes()
-    except OSError as error:
-        raise type(error)(
-            error.errno,
-            f"load can't read the file: {error.strerror}. Give the path of a file that "
-            "`sklcnn.persistence.dump` wrote",
-            str(path),
-        ) from error
-    try:
-        data = _unseal(sealed)
+        data = unseal(sealed)
         known, untrusted = find_untrusted(data, own)
         if not untrusted:
             estimator = _deserialize(data, known)
     except Exception as error:
         raise ValueError(
-            f"load can't use the file {str(path)!r}: {_explain(error)}. Restore the "
+            f"load can't use the file {str(path)!r}: {explain(error)}. Restore the "
             "file from a copy, or dump the estimator again."
         ) from error
     if untrusted:
@@ -178,7 +172,33 @@ def load(path, *, trusted=()):
     return estimator
 
 
-def _as_path(path, *, name):
+def read_file(path, *, name):
+    """Read the bytes of a file; errors tell what it should be."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise type(error)(
+            error.errno,
+            f"{name} can't read the file: {error.strerror}. Give the path of a file "
+            "that `sklcnn.persistence.dump` wrote",
+            str(path),
+        ) from error
+
+
+def check_target(path, *, name):
+    """Check the path of a file that is to be written, and make a Path of it."""
+    path = as_path(path, name=name)
+    if path.is_dir() or not path.parent.is_dir():
+        problem = "is a folder" if path.is_dir() else "is in a folder that is not there"
+        raise ValueError(
+            f"{name} expects the name of a file, in a folder that exists. "
+            f"{str(path)!r} {problem}."
+        )
+    return path
+
+
+def as_path(path, *, name):
+    """Make a Path of the name of a file."""
     if not isinstance(path, (str, bytes, os.PathLike)):
         raise TypeError(
             f"{name} expects the name of a file, as a string, bytes or a path. Got an "
@@ -197,7 +217,7 @@ def _serialize(estimator, own):
         trusted, untrusted = find_untrusted(data, own)
     except Exception as error:
         raise ValueError(
-            f"dump can't save this {name}: {_explain(error)}. Take what can't be saved "
+            f"dump can't save this {name}: {explain(error)}. Take what can't be saved "
             "out of it, or save it with `joblib.dump`."
         ) from error
     if untrusted:
@@ -224,7 +244,7 @@ def _check_survives(data, trusted, *, name):
     except Exception as error:
         raise ValueError(
             f"dump can't save this {name}: it could not be loaded again: "
-            f"{_explain(error)}."
+            f"{explain(error)}."
         ) from error
     before, after = _describe(data), _describe(again)
     if before != after:
@@ -297,13 +317,21 @@ def _compress(data):
     return buffer.getvalue()
 
 
+def _with_facts(data, facts):
+    """Add facts to a zip file, beside what skops wrote."""
+    buffer = io.BytesIO(data)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr(FACTS, json.dumps(facts))
+    return buffer.getvalue()
+
+
 def _seal(data):
     """Add a digest of a zip file, as its comment."""
     body = memoryview(data)[:-2]  # the last are the length of the comment: none so far
     return b"".join([body, _end(body)])
 
 
-def _unseal(sealed):
+def unseal(sealed):
     """Check the digest, and give the zip file."""
     body, end = memoryview(sealed)[:-LENGTH_OF_END], sealed[-LENGTH_OF_END:]
     if end == _end(body):
@@ -324,14 +352,14 @@ def _end(body):
     return len(comment).to_bytes(2, "little") + comment
 
 
-def _replace(path, data):
+def replace_file(path, data):
     """Write a file in one step: it is there in full, or as it was before."""
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     write_atomically(target, [data], temporary)
 
 
-def _explain(error):
+def explain(error):
     if isinstance(error, RecursionError):
         return "it refers to itself, or is nested too deeply"
     text = str(error).strip().rstrip(".")

@@ -128,6 +128,15 @@ class BasePreprocessing(ImageStepMixin, BaseEstimator):
         """Change one image."""
         return self._apply(image[np.newaxis])[0]
 
+    def _torch_modules(self, image_shape, dtype):
+        """Make torch modules that do the same to images of a shape and a dtype.
+
+        Returns
+        -------
+        modules : list of nn.Module, or None
+            None where there are none. See `sklcnn.preprocessing._modules`.
+        """
+
     def _join(self, images):
         return np.stack(images, dtype=images[0].dtype)  # in its byte order
 

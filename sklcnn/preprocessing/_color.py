@@ -6,14 +6,15 @@ import numpy as np
 from skimage import color, exposure
 
 from sklcnn._sklearn import N_JOBS, Interval, StrOptions
+from sklcnn.images._matrices import LUMINANCE
 from sklcnn.preprocessing._base import (
     BasePreprocessing,
     as_float,
     restore_dtype,
 )
+from sklcnn.preprocessing._modules import Luminance
 from sklcnn.preprocessing._resize import as_size
 
-LUMINANCE = (0.2125, 0.7154, 0.0721)
 CHUNK_IMAGES = 256
 MIN_KERNEL_SIZE = 8
 
@@ -68,6 +69,9 @@ class Grayscale(BasePreprocessing):
             values = values @ np.array(LUMINANCE, dtype=values.dtype)
             gray[rows] = restore_dtype(values, images.dtype)
         return gray
+
+    def _torch_modules(self, image_shape, dtype):
+        return [Luminance(dtype)]
 
 
 class EqualizeHistogram(BasePreprocessing):

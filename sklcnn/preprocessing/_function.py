@@ -124,6 +124,9 @@ class ImageFunction(BasePreprocessing):
         self._check_keywords(self.function, self._keywords)
         return images if self.function is None else super()._apply(images)
 
+    def _torch_modules(self, image_shape, dtype):
+        return [] if self.function is None else None
+
     def _apply_to_image(self, image):
         # a copy, as it may work in place, and workers get what can't be written to
         result = self.function(np.array(image, order="C"), **self._keywords)

@@ -13,7 +13,8 @@ from sklcnn.preprocessing._base import (
     check_cval,
     restore_dtype,
 )
-from sklcnn.preprocessing._resize import as_size, crop_center
+from sklcnn.preprocessing._modules import QuarterTurns, TakePixels
+from sklcnn.preprocessing._resize import as_size, crop_center, crop_module
 
 
 class CenterCrop(BasePreprocessing):
@@ -70,6 +71,10 @@ class CenterCrop(BasePreprocessing):
                 "or bring the images to one size with Resize."
             )
         return crop_center(images, height, width)
+
+    def _torch_modules(self, image_shape, dtype):
+        size = as_size(self.size, type(self).__name__)
+        return [crop_module(image_shape[:2], *size)]
 
 
 class Rotate(BasePreprocessing):
@@ -146,11 +151,20 @@ class Rotate(BasePreprocessing):
 
     def _apply(self, images):
         check_cval(self, images.dtype)
-        turns, rest = divmod(self.degrees, 90)
-        keeps_size = turns % 2 == 0 or images.shape[1] == images.shape[2]
-        if rest == 0 and (keeps_size or self.resize):
+        turns = self._quarter_turns(images.shape[1:])
+        if turns is not None:
             return np.ascontiguousarray(np.rot90(images, turns, axes=(1, 2)))
         return super()._apply(images)
+
+    def _torch_modules(self, image_shape, dtype):
+        turns = self._quarter_turns(image_shape)
+        return None if turns is None else [QuarterTurns(int(turns) % 4)]
+
+    def _quarter_turns(self, image_shape):
+        """Number of quarter turns that move whole pixels; None if there is none."""
+        turns, rest = divmod(self.degrees, 90)
+        keeps_size = turns % 2 == 0 or image_shape[0] == image_shape[1]
+        return turns if rest == 0 and (keeps_size or self.resize) else None
 
     def _apply_to_image(self, image):
         values, cval = as_float(image), self.cval
@@ -219,3 +233,12 @@ class Flip(BasePreprocessing):
         if self.vertical:
             images = images[:, ::-1]
         return np.ascontiguousarray(images)
+
+    def _torch_modules(self, image_shape, dtype):
+        rows, columns = (np.arange(side) for side in image_shape[:2])
+        return [
+            TakePixels(
+                rows[::-1] if self.vertical else rows,
+                columns[::-1] if self.horizontal else columns,
+            )
+        ]

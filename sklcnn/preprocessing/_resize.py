@@ -13,6 +13,7 @@ from sklcnn.preprocessing._base import (
     check_cval,
     restore_dtype,
 )
+from sklcnn.preprocessing._modules import Interpolate, Pad, TakePixels, interpolate
 
 CHUNK_PIXELS = 2**21
 
@@ -95,7 +96,9 @@ class Resize(BasePreprocessing):
         height, width = as_size(self.size, type(self).__name__)
         check_cval(self, images.dtype)
         if self.aspect != "stretch":
-            images = resize_images(images, *self._inner_size(images, height, width))
+            images = resize_images(
+                images, *self._inner_size(images.shape[1:], height, width)
+            )
         if self.aspect == "crop":
             return crop_center(images, height, width)
         if self.aspect == "pad":
@@ -105,15 +108,28 @@ class Resize(BasePreprocessing):
     def _pad(self, images, height, width):
         if self.mode == "constant":
             return pad_center(images, height, width, self.cval)
-        rows, columns = height - images.shape[1], width - images.shape[2]
-        before = (0, rows // 2, columns // 2, 0)
-        after = (0, rows - rows // 2, columns - columns // 2, 0)
-        widths = list(zip(before, after, strict=True))[: images.ndim]
-        return np.pad(images, widths, mode=self.mode)
+        widths = [(0, 0), *margins(images.shape[1:3], height, width), (0, 0)]
+        return np.pad(images, widths[: images.ndim], mode=self.mode)
 
-    def _inner_size(self, images, height, width):
+    def _torch_modules(self, image_shape, dtype):
+        height, width = as_size(self.size, type(self).__name__)
+        if self.aspect == "stretch":
+            return [Interpolate((height, width), dtype)]
+        inner = self._inner_size(image_shape, height, width)
+        resized = [Interpolate(inner, dtype)] if inner != image_shape[:2] else []
+        if inner == (height, width):
+            return resized
+        if self.aspect == "crop":
+            return [*resized, crop_module(inner, height, width)]
+        widths = margins(inner, height, width)
+        if self.mode == "constant":
+            return [*resized, Pad(inner, widths, self.cval)]
+        sides = zip(inner, widths, strict=True)
+        return [*resized, TakePixels(*(pad_indices(*s, self.mode) for s in sides))]
+
+    def _inner_size(self, image_shape, height, width):
         """Size of the resized images before they are padded or cropped."""
-        rows, columns = images.shape[1:3]
+        rows, columns = image_shape[:2]
         pick = min if self.aspect == "pad" else max
         scale = pick(height / rows, width / columns)
         if scale == height / rows:
@@ -164,6 +180,13 @@ class ResizeByFactor(BasePreprocessing):
         self.factor = factor
 
     def _apply(self, images):
+        return resize_images(images, *self._new_size(images.shape[1:3]))
+
+    def _torch_modules(self, image_shape, dtype):
+        return [Interpolate(self._new_size(image_shape[:2]), dtype)]
+
+    def _new_size(self, size):
+        """Size of the images that come out."""
         pair = self.factor
         if not isinstance(pair, (tuple, list)):
             pair = [pair] * 2
@@ -173,8 +196,8 @@ class ResizeByFactor(BasePreprocessing):
                 f"{type(self).__name__} expects factor to be a positive number, or one "
                 f"for the height and one for the width. Got factor={self.factor!r}."
             )
-        sides = zip(images.shape[1:3], pair, strict=True)
-        return resize_images(images, *(max(1, round(side * f)) for side, f in sides))
+        sides = zip(size, pair, strict=True)
+        return tuple(max(1, round(side * factor)) for side, factor in sides)
 
 
 def as_size(size, name, parameter="size"):
@@ -221,6 +244,23 @@ def crop_center(images, height, width):
     return np.ascontiguousarray(images[:, top : top + height, left : left + width])
 
 
+def crop_module(size, height, width):
+    """Make the module that cuts the middle out of images, as `crop_center` does."""
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    return TakePixels(range(top, top + height), range(left, left + width))
+
+
+def margins(size, height, width):
+    """Number of pixels above and below, left and right of images in larger ones."""
+    missing = height - size[0], width - size[1]
+    return tuple((number // 2, number - number // 2) for number in missing)
+
+
+def pad_indices(side, widths, mode):
+    """List the pixels along a side that a padded image consists of."""
+    return np.pad(np.arange(side), widths, mode=mode)
+
+
 def _resize_chunk(images, height, width):
     dtype = images.dtype
     if dtype != np.uint8:  # in uint8, torch computes with integers, as Pillow does
@@ -228,8 +268,6 @@ def _resize_chunk(images, height, width):
     images = np.require(images, requirements=["C", "W"])
     tensor = torch.from_numpy(images)
     tensor = tensor.permute(0, 3, 1, 2) if images.ndim == 4 else tensor[:, np.newaxis]
-    tensor = torch.nn.functional.interpolate(
-        tensor, size=(height, width), mode="bilinear", antialias=True
-    )
+    tensor = interpolate(tensor, height, width)
     tensor = tensor.permute(0, 2, 3, 1) if images.ndim == 4 else tensor[:, 0]
     return restore_dtype(tensor.numpy(), dtype) if dtype != np.uint8 else tensor.numpy()
