@@ -70,7 +70,7 @@ def test_modules_give_the_pixels_of_arrays(step, n_channels, dtype):
         assert_array_equal(actual.numpy(), expected)
 
 
-@pytest.mark.parametrize("step", INEXPRESSIBLE, ids=str)
+@pytest.mark.parametrize("step", INEXPRESSIBLE, ids=lambda step: type(step).__name__)
 def test_other_steps_have_no_modules(step):
     """Steps of scikit-image, and turns that interpolate, say that they have none."""
     assert step._torch_modules((9, 8, 3), np.dtype(np.uint8)) is None
