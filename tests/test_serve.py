@@ -243,6 +243,7 @@ def test_process_listens_on_the_loopback_address_alone(model, tmp_path):
 def test_page_shows_picture_and_bars(width, model, tmp_path):
     """A picture that is chosen in a browser appears, with a bar for each class."""
     webdriver = pytest.importorskip("selenium.webdriver")
+    waiting = pytest.importorskip("selenium.webdriver.support.wait")
     if not shutil.which("chromium") or not shutil.which("chromedriver"):
         pytest.skip("needs chromium and chromedriver")
     (tmp_path / "picture.png").write_bytes(png((60, 90, 3)))
@@ -260,7 +261,7 @@ def test_page_shows_picture_and_bars(width, model, tmp_path):
             browser.get(address)
             chooser = browser.find_element("id", "files")
             chooser.send_keys(f"{tmp_path / 'text.png'}\n{tmp_path / 'picture.png'}")
-            wait = webdriver.support.wait.WebDriverWait(browser, 120)
+            wait = waiting.WebDriverWait(browser, 120)
             wait.until(lambda b: len(b.find_elements("css selector", ".bar")) == 3)
             wait.until(lambda b: b.find_elements("css selector", ".error"))
             labels = [e.text for e in browser.find_elements("css selector", ".label")]
