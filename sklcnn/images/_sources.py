@@ -14,24 +14,6 @@ MAX_NAME = 200
 N_NAMED = 3
 """Maximum number of files that a warning names."""
 
-LONGEST_PATH = 4096
-"""Number of bytes beyond which bytes are no path."""
-
-SIGNATURES = (
-    b"\x89PNG",
-    b"\xff\xd8\xff",
-    b"GIF8",
-    b"RIFF",
-    b"II*",
-    b"MM",
-    b"P1\n",
-    b"P2\n",
-    b"P3\n",
-    b"P5\n",
-    b"P6\n",
-)
-"""First bytes of contents, which hold no zero byte if they are cut short or plain."""
-
 
 def check_sources(X, *, name):
     """Make an array of objects of whatever lists images and where they come from.
@@ -193,11 +175,9 @@ def _column_of(frame, name):
 
 def _check_source(source, position, name):
     """Make a str of a path, and bytes of what is like a file."""
-    if isinstance(source, (str, os.PathLike)):
+    if isinstance(source, (str, os.PathLike, np.bytes_)):  # the last of numpy's arrays
         return str(os.fsdecode(source))
-    if isinstance(source, bytes):
-        return source if _is_contents(source) else str(os.fsdecode(source))
-    if isinstance(source, (bytearray, memoryview)):
+    if isinstance(source, (bytes, bytearray, memoryview)):  # uploads are never paths
         return bytes(source)
     if isinstance(source, Image.Image):
         return source
@@ -237,16 +217,6 @@ def _read_all(file, position, name):
     raise ValueError(
         f"{name} expects file objects that are open in binary mode, such as by "
         f"`open(path, 'rb')`. Got text from the one at position {position}."
-    )
-
-
-def _is_contents(source):
-    """Tell contents of a file from a path in bytes."""
-    return (
-        not source
-        or b"\0" in source
-        or len(source) > LONGEST_PATH
-        or source.startswith(SIGNATURES)
     )
 
 

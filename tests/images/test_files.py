@@ -59,7 +59,7 @@ def test_paths_of_any_kind(paths, pixels, kind):
     convert = {
         "path": lambda paths: [Path(path) for path in paths],
         "object": lambda paths: np.array([Path(path) for path in paths], dtype=object),
-        "bytes": lambda paths: [path.encode() for path in paths],
+        "bytes": lambda paths: np.array([path.encode() for path in paths]),
     }.get(kind, kind)
 
     images = ImageFiles(convert(paths), (8, 8))

@@ -288,3 +288,12 @@ def test_messages_name_arrays_by_shape():
     """And not by all of their values."""
     with pytest.raises(ValueError, match=r"an array of shape \(9, 9, 1, 1\)"):
         ReadImages((9, 9)).fit([np.zeros((9, 9, 1, 1))])
+
+
+def test_bytes_are_never_paths(tmp_path):
+    """An upload can't name a file of the server, which would be read for it."""
+    path = tmp_path / "secret.png"
+    Image.new("L", (8, 8), 200).save(path)
+
+    with pytest.raises(ValueError, match=r"contents of .* bytes beginning with"):
+        ReadImages((8, 8)).fit_transform([str(path).encode()])
