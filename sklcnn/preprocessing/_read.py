@@ -32,9 +32,9 @@ class ReadImages(ImageStepMixin, BaseEstimator):
     The first step of a pipeline for images in files. What comes out is read when it is
     asked for, a batch at a time, so there may be more images than fit in memory, and
     scikit-learn's cross-validation and searches work on the paths. Beside paths, it
-    takes contents of files (bytes, never a path), binary file objects, PIL images and arrays, mixed,
-    which get the same size, channels and checks: what is uploaded is predicted as it
-    comes.
+    takes contents of files (bytes, never a path), binary file objects, PIL images and
+    arrays, mixed, which get the same size, channels and checks: what is uploaded is
+    predicted as it comes.
 
     Files are AVIF, BMP, GIF, JPEG, PNG, PPM, TIFF or WebP, whatever their names end in,
     with any number of bands, of 8, 16 or 32 bits. A camera's rotation (EXIF) is
