@@ -5,7 +5,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklcnn import CNNClassifier
 
 EXACT = CNNClassifier(precision="float64", batch_norm=False, batch_size=512)
-DEFAULT = CNNClassifier()
+DEFAULT = CNNClassifier(max_epochs=30)
 
 
 def expected_failures(estimator):

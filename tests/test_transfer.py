@@ -256,6 +256,7 @@ def test_images_are_resized_within_the_network(pictures, weights_file, size):
     assert pickle.loads(pickle.dumps(model)).predict(X[:2]).shape == (2,)
 
 
+@pytest.mark.filterwarnings("ignore:CNNClassifier ignores max_epochs")
 def test_search_over_networks_is_resumed(pictures, weights_file, tmp_path):
     """One grid of networks, frozen layers and sizes; the second run trains nothing."""
     X, y = pictures

@@ -37,6 +37,12 @@ class Predictor:
     See Also
     --------
     load_predictor : Makes it.
+
+    Examples
+    --------
+    >>> from sklcnn.persistence import load_predictor
+    >>> predictor = load_predictor("model.skops")  # doctest: +SKIP
+    >>> predictor.predict(["new.jpg"])  # doctest: +SKIP
     """
 
     def __init__(self, reader, predict_images, classes, version):

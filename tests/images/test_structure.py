@@ -26,10 +26,10 @@ def tree(tmp_path):
 @pytest.mark.parametrize(
     ("endings", "words"),
     [
-        ([".HEIC"] * 3, r"3 files .*3 \.heic \(read by formats='\.heic' after `pip"),
-        ([".dcm", ".DCM"], r"2 files .*2 \.dcm \(read by a reader=function"),
-        ([".jp2", ".psd"], r"2 files .*1 \.jp2 .*1 \.psd"),
-        ([".cr2", ".svg", ".tga"], "3 files .*rawpy.*a copy as PNG.*tga"),
+        ([".HEIC"] * 3, r"3 file\(s\) .*3 \.heic \(read by formats='\.heic' after `pip"),
+        ([".dcm", ".DCM"], r"2 file\(s\) .*2 \.dcm \(read by a reader=function"),
+        ([".jp2", ".psd"], r"2 file\(s\) .*1 \.jp2 .*1 \.psd"),
+        ([".cr2", ".svg", ".tga"], r"3 file\(s\) .*rawpy.*a copy as PNG.*tga"),
     ],
 )
 def test_images_that_are_not_read_are_counted(endings, words, tree):
