@@ -16,7 +16,7 @@ from sklcnn.network._contract import find_heads
 from sklcnn.network._hardware import resolve_device, seeded, torch_threads
 from sklcnn.network._lock import ReadWriteLock
 from sklcnn.network._memory import explained_memory_error
-from sklcnn.network._modules import ImageNetwork, Standardize
+from sklcnn.network._modules import ImageNetwork, Standardize, load_tensors
 from sklcnn.network._named import SOURCES
 from sklcnn.network._ownership import SharedWeightsError
 from sklcnn.network._spec import NetworkSpec, try_network
@@ -447,9 +447,7 @@ class FittedNetwork:
             )
         formats = {"dtype": DTYPES[state["dtype"]], "bfloat16": state["bfloat16"]}
         module.to(dtype=formats["dtype"])
-        module.load_state_dict(
-            {key: torch.tensor(array) for key, array in weights.items()}
-        )
+        load_tensors(module, {key: torch.tensor(a) for key, a in weights.items()})
         low, high = map(float, state["pixel_range"])
         network = cls(spec, module.eval(), (low, high), "cpu")
         network.pixel_dtype = state.get("pixel_dtype")
