@@ -4,7 +4,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklcnn import CNNClassifier
 
-EXACT = CNNClassifier(precision="float64", batch_norm=False, batch_size=512)
+EXACT = CNNClassifier(
+    precision="float64",
+    batch_norm=False,
+    batch_size=512,
+    conv_channels=(32, 64, 128),
+)
 DEFAULT = CNNClassifier(max_epochs=30)
 
 

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import EpochScoring
+from torch import nn
 
 from sklcnn import CNNClassifier, available_networks
 from sklcnn.augmentation import RandomFlip
@@ -455,3 +456,41 @@ def test_forged_descriptions_are_refused(pictures, weights_file, field, value):
 
     with pytest.raises(ValueError, match="damaged"):
         CNNClassifier().__setstate__(state)
+
+
+class Versioned(nn.Linear):
+    """Layer that refuses weights of an unknown version, as mnasnets do."""
+
+    _version = 2
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *args):
+        if local_metadata.get("version") != 2:
+            raise ValueError("version should be set to 2")
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
+
+
+def versioned(n_channels, n_classes):
+    """Build a network whose last layers know their version."""
+    flat = nn.Flatten(), nn.Linear(32 * 32 * n_channels, 4)
+    return nn.Sequential(*flat, Versioned(4, 4), Versioned(4, n_classes))
+
+
+def test_layers_that_check_their_version_are_restored(pictures, tmp_path):
+    """By pickles, early stopping, checkpoints, files and fitted classifiers."""
+    X, y = pictures
+    model = CNNClassifier(
+        network=versioned, lr_schedule="constant", max_epochs=2, random_state=0
+    ).set_params(checkpoint_dir=tmp_path / "kept", weight_decay=0.0)
+    model.fit(X, y)
+    torch.save(model.net_.module_.body.state_dict(), tmp_path / "weights.pt")
+
+    longer = clone(model).set_params(max_epochs=3).fit(X, y)
+    stopped = clone(model).set_params(early_stopping=True, max_epochs=3).fit(X, y)
+
+    assert longer.history_[:2] == model.history_  # with seconds: not trained again
+    for fitted in (model, longer, stopped):
+        copy = pickle.loads(pickle.dumps(fitted))
+        assert_array_equal(copy.predict_proba(X), fitted.predict_proba(X))
+    for weights in (tmp_path / "weights.pt", FrozenEstimator(model)):
+        taken = clone(model).set_params(weights=weights, freeze=True).fit(X, y)
+        assert_array_equal(body_of(taken)["2.weight"], body_of(model)["2.weight"])

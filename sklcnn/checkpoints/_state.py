@@ -2,6 +2,8 @@
 
 import torch
 
+from sklcnn.network._modules import load_tensors
+
 
 def state_of(training):
     """Collect what the next epoch depends on, and the history of those before.
@@ -74,7 +76,7 @@ def restore(training, checkpoint):
         steps["state"].setdefault(int(number), {})[name] = value
     if len(facts["rates"]) != len(net.optimizer_.param_groups):
         raise ValueError("it has other groups of parameters")
-    net.module_.load_state_dict(weights)
+    load_tensors(net.module_, weights)
     net.optimizer_.load_state_dict(steps)
     for group, rates in zip(net.optimizer_.param_groups, facts["rates"], strict=True):
         group.update(rates)

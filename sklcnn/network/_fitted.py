@@ -16,7 +16,7 @@ from sklcnn.network._contract import find_heads
 from sklcnn.network._hardware import resolve_device, seeded, torch_threads
 from sklcnn.network._lock import COMPUTING, Holding, ReadWriteLock
 from sklcnn.network._memory import explained_memory_error
-from sklcnn.network._modules import ImageNetwork, Standardize
+from sklcnn.network._modules import ImageNetwork, Standardize, load_tensors
 from sklcnn.network._named import SOURCES
 from sklcnn.network._ownership import SharedWeightsError
 from sklcnn.network._spec import NetworkSpec, try_network
@@ -451,9 +451,7 @@ class FittedNetwork:
             )
         formats = {"dtype": DTYPES[state["dtype"]], "bfloat16": state["bfloat16"]}
         module.to(dtype=formats["dtype"])
-        module.load_state_dict(
-            {key: torch.tensor(array) for key, array in weights.items()}
-        )
+        load_tensors(module, {key: torch.tensor(a) for key, a in weights.items()})
         module.temperature = float(state.get("temperature", 1.0))
         if not 0 < module.temperature < math.inf:
             raise ValueError(f"its temperature is {module.temperature}")

@@ -208,6 +208,24 @@ def with_layers(module, paths, make, start=""):
     return twin
 
 
+def load_tensors(module, tensors):
+    """Load weights into layers of the same version that gave them.
+
+    Some layers, as those of torchvision's mnasnets, refuse a state without the version
+    that `state_dict` notes down in it, which no plain dictionary has.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The layers. Those without a tensor keep theirs.
+    tensors : dict of {str: tensor}
+        Weights by their names.
+    """
+    state = module.state_dict()
+    state.update(tensors)
+    module.load_state_dict(state)
+
+
 class BatchNorm(nn.BatchNorm2d):
     """Batch normalization that also takes a batch of a single value per channel.
 

@@ -14,7 +14,7 @@ from sklcnn.network._head import train_head
 from sklcnn.network._interrupts import is_raised_on_purpose
 from sklcnn.network._lock import COMPUTING, Holding
 from sklcnn.network._memory import explained_memory_error
-from sklcnn.network._modules import DRAWS_NOTHING
+from sklcnn.network._modules import DRAWS_NOTHING, load_tensors
 from sklcnn.network._optimization import (
     EarlyStopping,
     is_settled,
@@ -322,7 +322,7 @@ def use_best_weights(training):
         epoch, weights = training.stopping.choose(len(training.valid.rows))
         if weights is not None:
             with training.net.network.lock.writing() as hold, hold:
-                training.net.module_.load_state_dict(weights)
+                load_tensors(training.net.module_, weights)
             training.net.best_epoch = training.first_epoch + epoch
     training.net.module_.eval()
 

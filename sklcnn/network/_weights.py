@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from sklcnn.network import _timm
+from sklcnn.network._modules import load_tensors
 from sklcnn.network._named import SOURCES
 from sklcnn.network._network_info import InputFormat
 
@@ -213,7 +214,7 @@ def load_weights(network, spec, pretrained, *, name):
             f"{name} can't take {pretrained.shown}: some are NaN or infinity, as after "
             "a training that diverged."
         )
-    body.load_state_dict(adapted, strict=False)
+    load_tensors(body, adapted)
 
 
 def adapt_statistics(pretrained, n_channels):

@@ -26,7 +26,10 @@ def tree(tmp_path):
 @pytest.mark.parametrize(
     ("endings", "words"),
     [
-        ([".HEIC"] * 3, r"3 file\(s\) .*3 \.heic \(read by formats='\.heic' after `pip"),
+        (
+            [".HEIC"] * 3,
+            r"3 file\(s\) .*3 \.heic \(read by formats='\.heic' after `pip",
+        ),
         ([".dcm", ".DCM"], r"2 file\(s\) .*2 \.dcm \(read by a reader=function"),
         ([".jp2", ".psd"], r"2 file\(s\) .*1 \.jp2 .*1 \.psd"),
         ([".cr2", ".svg", ".tga"], r"3 file\(s\) .*rawpy.*a copy as PNG.*tga"),
