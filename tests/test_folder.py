@@ -132,7 +132,7 @@ def test_workers_predict_like_one_process(photos, tiny, backend, dropout):
     assert_array_equal(actual, expected)
 
 
-@pytest.mark.parametrize("kind", ["Series", "Path", "list", "bytes", "object"])
+@pytest.mark.parametrize("kind", ["Series", "Path", "list", "object"])
 def test_any_list_of_paths(photos, tiny, kind):
     """Whatever lists paths, the splitters can split it and it reads the same."""
     X, y = photos
@@ -140,7 +140,6 @@ def test_any_list_of_paths(photos, tiny, kind):
         "Series": pd.Series(X, index=np.arange(len(X))[::-1]),
         "Path": [Path(path) for path in X],
         "list": X.tolist(),
-        "bytes": [path.encode() for path in X],
         "object": X.astype(object),
     }[kind]
     model = make_pipeline(ReadImages((8, 8)), tiny)

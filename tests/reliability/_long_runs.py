@@ -3,6 +3,7 @@
 import gc
 import os
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,17 @@ def measure(call, n_calls, folder):
     for number in range(n_calls):
         go_on(model, folder, number)
         gc.collect()
-        measured.append((_mebibytes(), _count("task"), _count("fd")))
+        n_threads = _count_threads(measured[-1][1] if measured else 1)
+        measured.append((_mebibytes(), n_threads, _count("fd")))
     return measured
+
+
+def _count_threads(n_before, patience=2.0):
+    """Count threads, once those have left that were joined: the system is later."""
+    deadline = time.monotonic() + patience
+    while _count("task") > n_before and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return _count("task")
 
 
 def _mebibytes():
