@@ -24,8 +24,8 @@ MOST_ROWS, MANY_ROWS_HELD_OUT = 500, 2000
 `calibration_fraction` must come to for them to be left out of the training itself."""
 
 SHARE, SHARE_IF_RANDOM, LEAST_EPOCHS = 0.25, 0.5, 8
-"""Number of epochs of the auxiliary network, as a share of those of the training, with
-random steps and without, and in numbers."""
+"""Epochs of the auxiliary network, as a share of those of the training without random
+steps and with them, and their least number."""
 
 
 def hold_out(data, classes, estimator, seed):

@@ -6,8 +6,8 @@ from numbers import Integral
 
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 
+from sklcnn._pipelines import flat_steps
 from sklcnn._validation import check_sizes
 from sklcnn.network import FittedNetwork, Pretrained, find_weights, is_file
 from sklcnn.persistence import load
@@ -83,10 +83,8 @@ def weights_finder(weights, *, name, freeze=False):
 def _network_of(estimator, name):
     """Find the fitted network of an estimator, or of the last step of a pipeline."""
     shown = type(estimator).__name__
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    if isinstance(estimator, Pipeline):
-        estimator = estimator.steps[-1][1]
-    network = vars(estimator).get("_network")
+    *_, (_, last) = flat_steps(estimator)
+    network = vars(last).get("_network")
     if not isinstance(network, FittedNetwork):
         raise ValueError(
             f"{name} takes weights of a fitted CNNClassifier, of a pipeline that ends "

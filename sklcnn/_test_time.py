@@ -10,11 +10,11 @@ from sklearn.base import (
     MetaEstimatorMixin,
     clone,
 )
-from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._classifier import CNNClassifier
+from sklcnn._pipelines import flat_steps, unwrap
 from sklcnn._pixels import pixel_scale, working_range
 from sklcnn._sklearn import Interval, fit_context
 from sklcnn._validation import check_images, resolve_image_shape
@@ -205,27 +205,18 @@ class TestTimeAugmentation(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
 def _take_apart(estimator):
     """Split a pipeline into plain steps, random steps and the classifier."""
-    pipeline = estimator
-    while not isinstance(pipeline, Pipeline):
-        if isinstance(pipeline, FrozenEstimator):
-            pipeline = pipeline.estimator
-        elif hasattr(pipeline, "best_estimator_"):
-            pipeline = pipeline.best_estimator_
-        elif hasattr(pipeline, "estimator"):
-            pipeline = pipeline.estimator
-        else:
-            break
-    steps = [step for _, step in getattr(pipeline, "steps", [])]
-    steps = [step for step in steps if step is not None and step != "passthrough"]
-    random = [step for step in steps[:-1] if isinstance(step, BaseAugmentation)]
-    plain = steps[: len(steps) - 1 - len(random)]
+    inner = unwrap(estimator)
+    if not isinstance(inner, Pipeline):  # that of a search which is not fitted
+        inner = getattr(inner, "estimator", inner)
+    *steps, last = [step for _, step in flat_steps(inner)]
+    random = [step for step in steps if isinstance(step, BaseAugmentation)]
+    plain = steps[: len(steps) - len(random)]
     is_in_order = not any(isinstance(step, BaseAugmentation) for step in plain)
-    ends_well = bool(steps) and isinstance(steps[-1], CNNClassifier)
-    if not (random and is_in_order and ends_well):
+    if not (random and is_in_order and isinstance(last, CNNClassifier)):
         raise TypeError(
             "TestTimeAugmentation expects a Pipeline with random steps of "
             "sklcnn.augmentation right before a CNNClassifier. Got "
             f"{estimator!r} instead. Put the transforms that keep the labels of your "
             "images, such as RandomFlip(), right before the classifier."
         )
-    return plain, random, steps[-1]
+    return plain, random, last

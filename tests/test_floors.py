@@ -13,6 +13,7 @@ ROOT = Path(sklcnn.__file__).parent
 
 FLOORS = [
     "_sklearn",
+    "_pipelines",
     "_rows",
     "_steps",
     "_warnings",

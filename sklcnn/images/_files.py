@@ -87,8 +87,8 @@ class ImageFiles(LazyImages):
 
     See Also
     --------
-    sklcnn.preprocessing.ReadImages : Makes these in a pipeline.
-    load_image_folder : Finds the files.
+    sklcnn.preprocessing.ReadImages : Make these in a pipeline.
+    load_image_folder : Find the files.
 
     Examples
     --------

@@ -121,7 +121,7 @@ def load_image_folder(
 
     See Also
     --------
-    sklcnn.preprocessing.ReadImages : Reads the files, in a pipeline.
+    sklcnn.preprocessing.ReadImages : Read the files, in a pipeline.
     find_bad_images : Looks for broken, tiny, constant and duplicate images.
 
     Examples

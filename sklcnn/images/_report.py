@@ -107,7 +107,7 @@ def find_bad_images(paths, y=None, *, min_size=8, max_distance=None, n_jobs=None
     See Also
     --------
     group_duplicates : Keeps copies on one side of a split.
-    load_image_folder : Finds the files, without the unreadable ones if asked to.
+    load_image_folder : Find the files, without the unreadable ones if asked to.
 
     Examples
     --------
@@ -181,7 +181,7 @@ def group_duplicates(paths, *, max_distance=None, n_jobs=None):
 
     See Also
     --------
-    find_bad_images : Names the copies.
+    find_bad_images : Name the copies.
 
     Examples
     --------

@@ -52,7 +52,7 @@ class AugmentationDisplay:
 
     See Also
     --------
-    sklcnn.images.AugmentedImages.draw : Draws images as an array.
+    sklcnn.images.AugmentedImages.draw : Draw images as an array.
 
     Examples
     --------

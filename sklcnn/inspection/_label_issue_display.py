@@ -57,7 +57,7 @@ class LabelIssueDisplay:
     See Also
     --------
     PredictionDisplay : Images that are predicted wrong, or doubtful.
-    sklcnn.images.find_bad_images : Finds broken files and duplicates.
+    sklcnn.images.find_bad_images : Find broken files and duplicates.
 
     Examples
     --------

@@ -5,15 +5,14 @@ import os
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     TunedThresholdClassifierCV,
 )
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._arrays import as_array, is_lazy
+from sklcnn._pipelines import flat_steps
 from sklcnn._sklearn import num_samples, safe_indexing
 from sklcnn._validation import check_image_shape, check_images, resolve_image_shape
 from sklcnn.images._decode import decode, read_header
@@ -21,6 +20,9 @@ from sklcnn.images._lazy import LazyImages
 from sklcnn.images._mapped import read_rows
 from sklcnn.images._sources import check_sources
 from sklcnn.network import FittedNetwork
+
+THRESHOLDED = (FixedThresholdClassifier, TunedThresholdClassifierCV)
+"""Meta-estimators that move the probability at which a class is predicted."""
 
 LARGEST_SIDE = 512
 """Largest side, in pixels, at which files are read to be shown."""
@@ -53,31 +55,8 @@ def take_apart(estimator):
     -------
     parts : Parts
     """
-    steps = []
-    while True:
-        if isinstance(estimator, Pipeline):
-            *before, estimator = [step for _, step in estimator.steps]
-            steps += before
-        elif hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif isinstance(estimator, FrozenEstimator):
-            estimator = estimator.estimator
-        elif isinstance(estimator, THRESHOLDED) and hasattr(estimator, "estimator_"):
-            estimator = estimator.estimator_
-        else:
-            return Parts(tuple(_flat(steps)), estimator)
-
-
-THRESHOLDED = (FixedThresholdClassifier, TunedThresholdClassifierCV)
-
-
-def _flat(steps):
-    """List steps, also those of pipelines within pipelines."""
-    for step in steps:
-        if isinstance(step, Pipeline):
-            yield from _flat([inner for _, inner in step.steps])
-        elif step is not None and step != "passthrough":
-            yield step
+    *steps, last = [step for _, step in flat_steps(estimator, THRESHOLDED)]
+    return Parts(tuple(steps), last)
 
 
 def network_of(estimator, *, name):

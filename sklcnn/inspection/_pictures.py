@@ -3,6 +3,7 @@
 import numpy as np
 
 from sklcnn._pixels import pixel_scale, working_range
+from sklcnn.images._matrices import LUMINANCE
 from sklcnn.images._raster import resize_pixels
 
 LARGEST_SIDE = 512
@@ -88,4 +89,4 @@ def luminance(picture):
         In [0, 1].
     """
     pixels = picture.astype(np.float32) / 255
-    return pixels if pixels.ndim == 2 else pixels @ np.float32([0.2125, 0.7154, 0.0721])
+    return pixels if pixels.ndim == 2 else pixels @ np.float32(LUMINANCE)

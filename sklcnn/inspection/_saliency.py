@@ -79,7 +79,7 @@ def saliency_maps(
 
     See Also
     --------
-    SaliencyDisplay : Draws the maps over the images.
+    SaliencyDisplay : Draw the maps over the images.
 
     References
     ----------

@@ -71,7 +71,7 @@ class SaliencyDisplay:
 
     See Also
     --------
-    saliency_maps : Computes the maps of any number of images.
+    saliency_maps : Compute the maps of any number of images.
 
     Examples
     --------

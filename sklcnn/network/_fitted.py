@@ -370,10 +370,8 @@ class FittedNetwork:
         -------
         state : dict
         """
-        with (
-            self.lock.reading() as hold,
-            hold,
-        ):  # not amid an epoch, and copied before the next
+        # not amid an epoch, and copied before the next
+        with self.lock.reading() as hold, hold:
             weights = {
                 name: tensor.detach().cpu().clone().numpy()
                 for name, tensor in self.module.state_dict().items()

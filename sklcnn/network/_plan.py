@@ -30,7 +30,7 @@ from sklcnn.network._rules import (
     resolve_precision,
     resolve_weight_decay,
 )
-from sklcnn.network._spec import CONVNET_DEFAULTS, describe_network
+from sklcnn.network._spec import CONVNET_DEFAULTS, describe_network, is_same
 from sklcnn.network._statistics import channel_statistics, choose_statistics
 from sklcnn.network._training import Training
 from sklcnn.network._weights import adapt_statistics, load_weights
@@ -114,7 +114,7 @@ def check_same_network(network, parameters, begun_with, *, name, method):
         for parameter, is_same in OF_BEGINNING.items()
         if not is_same(parameters[parameter], begun_with[parameter], network)
     ]
-    if not all(_is_equal(parameters[name], begun_with[name]) for name in OF_SPEC):
+    if not all(is_same(parameters[name], begun_with[name]) for name in OF_SPEC):
         shape, n_outputs = network.spec.image_shape, network.spec.n_outputs
         spec, _ = _describe(parameters, shape, n_outputs)
         differing = spec.find_differences(network.spec) + differing
@@ -167,14 +167,6 @@ network, though later versions would make other layers of them."""
 
 BEGUN_WITH = (*OF_SPEC, *OF_BEGINNING)
 """All parameters that a network is begun with."""
-
-
-def _is_equal(value, before):
-    """Whether two values of a parameter are the same, written alike or not."""
-    try:
-        return np.array_equal(value, before)
-    except (TypeError, ValueError):
-        return False
 
 
 def _describe(parameters, image_shape, n_outputs):

@@ -332,7 +332,7 @@ def describe_network(
     ignored = [
         name
         for name, value in parameters.items()
-        if not _is_same(value, CONVNET_DEFAULTS[name])
+        if not is_same(value, CONVNET_DEFAULTS[name])
     ]
     return spec, ignored
 
@@ -384,9 +384,10 @@ def try_network(spec, network):
     return replace(spec, heads=network.heads)
 
 
-def _is_same(value, default):
+def is_same(value, other):
+    """Whether two values of a parameter are the same, written alike or not."""
     try:
-        return np.array_equal(value, default)
+        return np.array_equal(value, other)
     except (TypeError, ValueError):
         return False
 

@@ -55,8 +55,8 @@ def describe(path):
 
     See Also
     --------
-    dump : Saves an estimator.
-    to_onnx : Exports an estimator.
+    dump : Save an estimator.
+    to_onnx : Export an estimator.
 
     Examples
     --------

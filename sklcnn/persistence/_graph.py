@@ -8,6 +8,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from sklcnn._pipelines import flat_steps
 from sklcnn._pixels import pixel_scale
 from sklcnn.augmentation import BaseAugmentation
 from sklcnn.network import FittedNetwork, softmax_in_place
@@ -149,7 +150,7 @@ def take_apart(estimator, *, name):
         If it is anything else.
     """
     check_is_fitted(estimator)
-    steps = list(flat_steps("", estimator))
+    steps = flat_steps(estimator)
     step, classifier = steps.pop()
     if not isinstance(getattr(classifier, "_network", None), FittedNetwork) or not (
         hasattr(classifier, "predict_proba")
@@ -163,18 +164,6 @@ def take_apart(estimator, *, name):
     if steps and isinstance(steps[0][1], ReadImages):
         reader = steps.pop(0)[1]
     return FittedPipeline(reader, steps, classifier)
-
-
-def flat_steps(name, estimator):
-    """List the steps of pipelines, also of those within them and of searches."""
-    while hasattr(estimator, "best_estimator_"):
-        estimator = estimator.best_estimator_
-    if not hasattr(estimator, "steps"):
-        yield name, estimator
-        return
-    for inner, step in estimator.steps:
-        if step is not None and step != "passthrough":
-            yield from flat_steps(inner, step)
 
 
 def as_float32(network):

@@ -4,9 +4,10 @@ import hashlib
 
 import numpy as np
 
+from sklcnn._pipelines import flat_steps
 from sklcnn.persistence._description import read_onnx_facts
 from sklcnn.persistence._files import as_path, explain, load, read_file
-from sklcnn.persistence._graph import flat_steps, take_apart
+from sklcnn.persistence._graph import take_apart
 from sklcnn.persistence._onnx import COLOR_MODES, import_onnx, make_session
 from sklcnn.preprocessing import ReadImages
 
@@ -36,13 +37,22 @@ class Predictor:
 
     See Also
     --------
-    load_predictor : Makes it.
+    load_predictor : Make a predictor of a file.
 
     Examples
     --------
-    >>> from sklcnn.persistence import load_predictor
-    >>> predictor = load_predictor("model.skops")  # doctest: +SKIP
-    >>> predictor.predict(["new.jpg"])  # doctest: +SKIP
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from sklcnn import CNNClassifier
+    >>> from sklcnn.persistence import dump, load_predictor
+    >>> X = np.zeros((20, 8, 8), dtype=np.uint8)
+    >>> X[10:] = 200
+    >>> model = CNNClassifier(random_state=0).fit(X, ["night"] * 10 + ["day"] * 10)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     dump(model, os.path.join(folder, "model.skops"))
+    ...     predictor = load_predictor(os.path.join(folder, "model.skops"))
+    >>> predictor.predict(list(X[[0, 19]]))
+    array(['night', 'day'], dtype='<U5')
     """
 
     def __init__(self, reader, predict_images, classes, version):
@@ -128,7 +138,7 @@ def load_predictor(path, *, trusted=(), n_threads=1):
 
     See Also
     --------
-    load : Loads an estimator as it was.
+    load : Load an estimator from its file.
 
     Examples
     --------
@@ -183,7 +193,7 @@ def _from_onnx(path, data, n_threads):
 
 def _from_estimator(estimator):
     """Make reader, function and classes of an estimator."""
-    (_, first), *_ = flat_steps("", estimator)
+    (_, first), *_ = flat_steps(estimator)
     if isinstance(first, ReadImages):
         return _WithoutReading(first), estimator.predict_proba, estimator.classes_
     parts = take_apart(estimator, name="load_predictor")

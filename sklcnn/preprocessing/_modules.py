@@ -135,7 +135,7 @@ class Pad(nn.Module):
 
 
 def _border_colors(images):
-    """Find the lower median color of the pixels at the border of each image."""
+    """Find the lower median color of each border by sorting, as a graph can do."""
     sides = images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]
     border = torch.cat(sides, dim=1)
     middle = (border.shape[1] - 1) // 2

@@ -121,7 +121,7 @@ class ReadImages(ImageStepMixin, BaseEstimator):
 
     See Also
     --------
-    sklcnn.images.load_image_folder : Lists the files of a folder and their labels.
+    sklcnn.images.load_image_folder : List the files of a folder and their labels.
     sklcnn.images.find_bad_images : Reports broken, tiny, constant and duplicate images.
     sklcnn.images.ImageFiles : What comes out.
 

@@ -1,7 +1,6 @@
 """Damaged files of every format are read or named, in little time and memory."""
 
 import io
-import logging
 import os
 import struct
 import subprocess
@@ -98,7 +97,6 @@ def mutate(content, rng):
 def read_mutated(seeds):
     """Read mutated files, and count those that can be read; errors name others."""
     warnings.simplefilter("ignore")
-    logging.disable()
     files = list(whole_files().values())
     n_read, n_named, slowest = 0, 0, 0.0
     for seed in seeds:
