@@ -10,6 +10,7 @@ from sklcnn.preprocessing import Flip, Resize, Rotate
 
 
 def names(estimator, **options):
+    """List the names of the steps."""
     return [name for name, _ in flat_steps(estimator, **options)]
 
 
