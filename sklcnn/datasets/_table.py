@@ -46,7 +46,9 @@ def load_image_table(
     path : str, default="file"
         Name of the column of the paths of the images.
     target : str or None, default="label"
-        Name of the column of the labels. With None there are none.
+        Name of the column of the labels. With None there are none. Those of a CSV file
+        are numbers where all of them are written as such, else texts: ``007`` stays
+        ``"007"``, and ``NA`` stays ``"NA"``.
     root : str, path-like or None, default=None
         Folder to which relative paths refer. None is the folder of the CSV file, and
         the working directory for a data frame.
@@ -92,9 +94,8 @@ def load_image_table(
     >>> data.target, data.patient
     (array(['cat'], dtype=object), array([7]))
     """
-    frame, folder = _read(table)
     wanted = {"path": path} if target is None else {"path": path, "target": target}
-    _check_columns(frame, wanted)
+    frame, folder = _read(table, wanted)
     root = folder if root is None else Path(root).expanduser()
     paths = _check_paths(frame[path].to_list(), path)
     filenames = np.array([os.path.join(root, path or "") for path in paths])
@@ -111,9 +112,10 @@ def load_image_table(
     return data
 
 
-def _read(table):
-    """Give a data frame, and the folder to which its paths refer."""
+def _read(table, wanted):
+    """Give a data frame with the columns wanted, and the folder of its paths."""
     if hasattr(table, "columns") and hasattr(table, "shape"):
+        _check_columns(table, wanted)
         return table, Path()
     if not isinstance(table, (str, os.PathLike)):
         raise ValueError(
@@ -134,13 +136,47 @@ def _read(table):
                 "install pandas`."
             ) from error
     try:
-        return reader.read_csv(file), file.parent
+        frame = reader.read_csv(file)
     except Exception as error:
         raise ValueError(
             f"load_image_table can't read {str(file)!r} as a CSV file: {error}. Read "
             "it first, such as by `pandas.read_csv(file, encoding=...)`, and give the "
             "frame, and its folder as `root`."
         ) from error
+    _check_columns(frame, wanted)
+    return _keep_texts(frame, file, list(wanted.values())), file.parent
+
+
+def _keep_texts(frame, file, names):
+    """Take paths and labels as they are written, such as "007" and "NA"."""
+    is_pandas = hasattr(frame, "iloc")
+    if is_pandas:
+        import pandas
+
+        options = {"usecols": names, "dtype": str, "keep_default_na": False}
+        texts = pandas.read_csv(file, **options)
+    else:
+        import polars
+
+        texts = polars.read_csv(file, columns=names, infer_schema=False)
+    for number, name in enumerate(names):
+        written = ["" if text is None else text for text in texts[name].to_list()]
+        values = frame[name].to_list()
+        if number and all(map(_is_number_of, values, written)):
+            continue
+        kept = [text or None for text in written]
+        if is_pandas:
+            frame[name] = np.array(kept, dtype=object)
+        else:
+            frame = frame.with_columns(polars.Series(name, kept, dtype=polars.String))
+    return frame
+
+
+def _is_number_of(value, text):
+    """Tell whether a number, or a missing one, would be written like this."""
+    if not text:
+        return _is_missing(value)
+    return not isinstance(value, str) and text in (str(value), f"{value:g}")
 
 
 def _check_columns(frame, wanted):

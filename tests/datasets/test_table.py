@@ -1,6 +1,8 @@
 """Tables of paths and labels, of any library."""
 
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -166,3 +168,47 @@ def test_columns_of_one_name_are_refused():
 
     with pytest.raises(ValueError, match="several such columns"):
         load_image_table(frame)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize(
+    ("written", "labels"),
+    [
+        (["NA", "DE", "NA"], ["NA", "DE", "NA"]),
+        (["007", "010", "7"], ["007", "010", "7"]),
+        (["null", "nan", "None"], ["null", "nan", "None"]),
+        (["1e3", "2", "3"], ["1e3", "2", "3"]),
+        (["true", "false", "true"], ["true", "false", "true"]),
+        (["3", "10", "-2"], [3, 10, -2]),
+        (["0.5", "1.0", "2.0"], [0.5, 1.0, 2.0]),
+        (["True", "False", "True"], [True, False, True]),
+    ],
+)
+def test_labels_of_csv_files_are_those_written(
+    written, labels, library, tmp_path, monkeypatch
+):
+    """Numbers are numbers only if nothing is lost by that."""
+    if library == "polars":
+        monkeypatch.setitem(sys.modules, "pandas", None)
+    rows = [f"{row:03},{label}" for row, label in enumerate(written)]
+    (tmp_path / "x.csv").write_text("\n".join(["file,label", *rows]))
+    for row in range(3):
+        Image.new("L", (8, 8)).save(tmp_path / f"{row:03}", format="png")
+
+    data = load_image_table(tmp_path / "x.csv")
+
+    assert data.target.tolist() == labels
+    assert [type(label) for label in data.target.tolist()] == list(map(type, labels))
+    assert [Path(name).name for name in data.filenames] == ["000", "001", "002"]
+
+
+def test_empty_labels_of_csv_files_are_missing(columns, tmp_path, tiny):
+    """Nothing written is a missing label, which is counted as in a data frame."""
+    columns["label"] = ["a", "b", "", "NA", *columns["label"][4:]]
+    pd.DataFrame(columns).to_csv(tmp_path / "x.csv", index=False)
+
+    X, y = load_image_table(tmp_path / "x.csv", return_X_y=True)
+
+    assert y[[0, 1, 3]].tolist() == ["a", "b", "NA"]
+    with pytest.raises(ValueError, match="in row 2. .* needs a label"):
+        make_pipeline(ReadImages((8, 8)), tiny).fit(X, y)
