@@ -65,7 +65,6 @@ from sklcnn.network import (
     plan_epoch,
     plan_training,
     release_memory,
-    resolve_parameters,
     resolve_precision,
     set_formats,
     set_statistics,
@@ -559,7 +558,7 @@ class CNNClassifier(
             If `checkpoint_dir` can't be written to.
         """
         told = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
-        with transaction(self) as undone, undone:
+        with transaction(self) as attempt, attempt:
             continues = self.warm_start and self.__sklearn_is_fitted__()
             seed = self._seed if continues else self._draw_seed()
             data, classes, image_shape = self._check_data(
@@ -584,7 +583,7 @@ class CNNClassifier(
             training = plan_training(net, data, self.get_params(deep=False))
             resume(training, checkpoints)
             calibrate_before(training, data, held_out, classes, self)
-            self._train(training, classes, checkpoints, told)
+            self._train(attempt, training, classes, checkpoints, told)
             calibrate_after(training, held_out, self)
         release_memory(net.device)
         return self
@@ -615,7 +614,7 @@ class CNNClassifier(
         """
         if classes is not None:
             classes = as_labels(classes, name=type(self).__name__)
-        with transaction(self) as undone, undone:
+        with transaction(self) as attempt, attempt:
             known = types.SimpleNamespace(classes_=getattr(self, "classes_", None))
             begins = check_partial_fit_first_call(known, classes)
             data, classes, image_shape = self._check_data(
@@ -636,7 +635,7 @@ class CNNClassifier(
                 net = self._take_net()
             with one_at_a_time(net.network) as turn, turn:
                 training = plan_epoch(net, data, self.get_params(deep=False))
-                self._train(training, classes)
+                self._train(attempt, training, classes)
         return self
 
     def _check_data(self, X, y, sample_weight, *, classes, reset, is_part=False):
@@ -731,11 +730,13 @@ class CNNClassifier(
         net.asked_callbacks = self.callbacks
         return net
 
-    def _train(self, training, classes, checkpoints=None, told=None):
-        """Train, and keep what was trained, also where training is interrupted.
+    def _train(self, attempt, training, classes, checkpoints=None, told=None):
+        """Train, and keep what was trained.
 
         Parameters
         ----------
+        attempt : transaction
+            Keeps the epochs that ended where training is interrupted.
         training : Training
             What to train.
         classes : ndarray of shape (n_classes,)
@@ -750,11 +751,10 @@ class CNNClassifier(
         fitted["_seed"] = net.seed
         fitted["_begun_with"] = {name: getattr(self, name) for name in BEGUN_WITH}
         net.plan = net.plan | {"class labels": classes.tolist()}
-        parameters = self.get_params(deep=False)
+        attempt.begin(training, fitted)
         if checkpoints is not None and checkpoints.is_finished:
             use_best_weights(training)
-            fitted["resolved_params_"] = resolve_parameters(training, parameters)
-            vars(self).update(fitted)
+            attempt.keep()
             return
         if told is not None:
             root = begin_fit(self, training.n_epochs, **told)
@@ -770,10 +770,7 @@ class CNNClassifier(
             if checkpoints is not None:
                 checkpoints.discard()
             raise
-        finally:
-            if training.n_done:
-                vars(self).update(fitted)
-                self.resolved_params_ = resolve_parameters(training, parameters)
+        attempt.keep()
         if told is not None:
             end_task(root, self, fitted, **told)
 

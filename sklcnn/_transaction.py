@@ -1,14 +1,15 @@
 """Trainings of an estimator as transactions: one at a time, undone where they fail."""
 
-from sklcnn.network import Holding, one_at_a_time, torch_threads
+from sklcnn.network import Holding, one_at_a_time, resolve_parameters, torch_threads
 
 
 class transaction(Holding):  # noqa: N801
     """Train an estimator in this thread alone, within its limit of CPU threads.
 
-    Where something fails before an epoch has ended, all that was fitted is restored:
-    attributes, range of pixels, number formats, the net. Other threads that train the
-    same estimator wait.
+    Where something fails, the estimator keeps what was trained until the end of the
+    last epoch. If there was none, all that was fitted before is restored: attributes,
+    range of pixels, number formats, the net. Other threads that train the same
+    estimator wait.
 
     Parameters
     ----------
@@ -21,6 +22,7 @@ class transaction(Holding):  # noqa: N801
         self._turn = one_at_a_time(estimator)
         self._threads = torch_threads(estimator.n_jobs)
         self._restorers = None
+        self._training, self._fitted = None, {}
 
     def take(self):
         """Wait for other threads, and remember all that was fitted."""
@@ -28,23 +30,45 @@ class transaction(Holding):  # noqa: N801
         self._threads.take()
         if self._restorers is None:
             self._before = dict(vars(self._estimator))
-            self._n_epochs = _count_epochs(self._estimator)
             names = [name for name in ("_network", "_net") if name in self._before]
             self._restorers = [self._before[name].snapshot() for name in names]
 
     def __exit__(self, kind, *error):
-        if kind is not None and self._turn.is_taken():
+        if kind is not None and self._turn.is_taken() and not self.keep():
             self._undo()
         self.give_back()
 
+    def begin(self, training, fitted):
+        """Tell what is trained, and the attributes that the estimator gets by it.
+
+        Parameters
+        ----------
+        training : Training
+            The training.
+        fitted : dict
+            Attributes of the fitted estimator, but for those that follow from others.
+        """
+        self._fitted, self._training = fitted, training
+
+    def keep(self):
+        """Make the estimator a fitted one if an epoch has ended; give whether it is.
+
+        Returns
+        -------
+        is_kept : bool
+        """
+        if self._training is None or not self._training.n_done:
+            return False
+        parameters = self._estimator.get_params(deep=False)
+        resolved = resolve_parameters(self._training, parameters)
+        vars(self._estimator).update(self._fitted, resolved_params_=resolved)
+        return True
+
     def _undo(self):
-        """Restore all that was fitted, unless an epoch has ended."""
-        now = vars(self._estimator)
-        is_same = now.get("_network") is self._before.get("_network")
-        if not is_same or _count_epochs(self._estimator) != self._n_epochs:
-            return
+        """Restore all that was fitted."""
         for restore in self._restorers:
             restore()
+        now = vars(self._estimator)
         now.update(self._before)
         for name in now.keys() - self._before.keys():
             del now[name]
@@ -53,7 +77,3 @@ class transaction(Holding):  # noqa: N801
         """Let other threads train."""
         self._threads.give_back()
         self._turn.give_back()
-
-
-def _count_epochs(estimator):
-    return estimator.n_iter_ if estimator.__sklearn_is_fitted__() else None

@@ -210,5 +210,5 @@ def test_empty_labels_of_csv_files_are_missing(columns, tmp_path, tiny):
     X, y = load_image_table(tmp_path / "x.csv", return_X_y=True)
 
     assert y[[0, 1, 3]].tolist() == ["a", "b", "NA"]
-    with pytest.raises(ValueError, match="in row 2. .* needs a label"):
+    with pytest.raises(ValueError, match=r"in row 2\. .* needs a label"):
         make_pipeline(ReadImages((8, 8)), tiny).fit(X, y)
