@@ -1,6 +1,12 @@
 """Trainings of an estimator as transactions: one at a time, undone where they fail."""
 
-from sklcnn.network import Holding, one_at_a_time, resolve_parameters, torch_threads
+from sklcnn.network import (
+    Holding,
+    gradients,
+    one_at_a_time,
+    resolve_parameters,
+    torch_threads,
+)
 
 
 class transaction(Holding):  # noqa: N801
@@ -21,6 +27,7 @@ class transaction(Holding):  # noqa: N801
         self._estimator = estimator
         self._turn = one_at_a_time(estimator)
         self._threads = torch_threads(estimator.n_jobs)
+        self._gradients = gradients(True)
         self._restorers = None
         self._training, self._fitted = None, {}
 
@@ -28,6 +35,7 @@ class transaction(Holding):  # noqa: N801
         """Wait for other threads, and remember all that was fitted."""
         self._turn.take()
         self._threads.take()
+        self._gradients.take()
         if self._restorers is None:
             self._before = dict(vars(self._estimator))
             names = [name for name in ("_network", "_net") if name in self._before]
@@ -75,5 +83,6 @@ class transaction(Holding):  # noqa: N801
 
     def give_back(self):
         """Let other threads train."""
+        self._gradients.give_back()
         self._threads.give_back()
         self._turn.give_back()

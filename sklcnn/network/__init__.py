@@ -4,7 +4,7 @@ from sklcnn.network._batches import TrainingData, plain, with_steps_of
 from sklcnn.network._calibration import fit_temperature
 from sklcnn.network._contract import check_function
 from sklcnn.network._fitted import FittedNetwork
-from sklcnn.network._hardware import resolve_device, torch_threads
+from sklcnn.network._hardware import gradients, resolve_device, torch_threads
 from sklcnn.network._lock import Holding, one_at_a_time
 from sklcnn.network._memory import release_memory
 from sklcnn.network._named import available_networks
@@ -56,6 +56,7 @@ __all__ = [
     "check_same_network",
     "find_weights",
     "fit_temperature",
+    "gradients",
     "is_file",
     "is_made_of",
     "is_solved_at_once",

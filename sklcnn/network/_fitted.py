@@ -13,7 +13,7 @@ import torch
 from sklcnn._validation import warn_if_other_depth, warn_if_out_of_range
 from sklcnn.network._batches import padded_batches
 from sklcnn.network._contract import find_heads
-from sklcnn.network._hardware import resolve_device, seeded, torch_threads
+from sklcnn.network._hardware import gradients, resolve_device, seeded, torch_threads
 from sklcnn.network._lock import COMPUTING, Holding, ReadWriteLock
 from sklcnn.network._memory import explained_memory_error
 from sklcnn.network._modules import ImageNetwork, Standardize, load_tensors
@@ -302,7 +302,8 @@ class FittedNetwork:
             limit,
             COMPUTING.reading() as hold,
             hold,
-            torch.enable_grad() if grad else torch.inference_mode(),
+            gradients(grad) as mode,
+            mode,
             self.number_format(training=False),
             explained_memory_error(
                 f"predicting on batches of {len(batch)} images. Use"
@@ -422,6 +423,8 @@ class FittedNetwork:
                 limit,
                 seeded(0, "cpu") as seeds,
                 seeds,
+                gradients(True) as mode,
+                mode,
             ):
                 return cls._from_state(state, sealed, name)
         except NewerFormatError as error:

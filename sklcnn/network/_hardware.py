@@ -151,6 +151,33 @@ class torch_threads(Holding):  # noqa: N801
             torch.set_num_threads(self._n_outside)
 
 
+class gradients(Holding):  # noqa: N801
+    """Compute gradients in this thread or not, whatever the caller has set for torch.
+
+    Parameters
+    ----------
+    are_computed : bool
+        Without gradients, tensors are those of torch's inference mode.
+    """
+
+    def __init__(self, are_computed):
+        self._are_computed = are_computed
+        self._modes = []
+
+    def take(self):
+        """Set the mode."""
+        if not self._modes:
+            mode = torch.inference_mode(not self._are_computed)
+            mode.__enter__()
+            self._modes.append(mode)
+
+    def give_back(self):
+        """Restore what was set before."""
+        for mode in self._modes:
+            mode.__exit__(None, None, None)
+        self._modes.clear()
+
+
 class seeded(Holding):  # noqa: N801
     """Seed torch's global generators, and restore them afterwards.
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from sklcnn.network._batches import Batches, RowsDataset, TrainingBatches
-from sklcnn.network._hardware import seeded, torch_threads
+from sklcnn.network._hardware import gradients, seeded, torch_threads
 from sklcnn.network._head import train_head
 from sklcnn.network._interrupts import is_raised_on_purpose
 from sklcnn.network._lock import COMPUTING, Holding
@@ -131,6 +131,8 @@ def train(
         progress_bar(progress, total=n_epochs, initial=training.n_done) as bar,
         torch_threads(n_jobs) as limit,
         limit,
+        gradients(True) as mode,
+        mode,
         explained_memory_error(
             f"training on batches of {training.batches.batch_size} images. Use a "
             f"smaller batch_size, such as {max(1, training.batches.batch_size // 2)},"

@@ -168,6 +168,9 @@ def _look(model, before, states, numbers):
     if torch.get_num_threads() != 2:
         problems.append(f"{torch.get_num_threads()} threads of torch")
         torch.set_num_threads(2)
+    if not torch.is_grad_enabled() or torch.is_inference_mode_enabled():
+        problems.append("no gradients in this thread")
+        torch.inference_mode(False).__enter__()
     if not torch.equal(numbers, torch.get_rng_state()):
         problems.append("random numbers")
     if _TURNS or COMPUTING.readers or COMPUTING.writers:
