@@ -41,9 +41,15 @@ def _begin(n_epochs=3):
 
 
 def _begin_frozen(n_epochs=3):
-    model = make_model(max_epochs=n_epochs, freeze=True, early_stopping=True)
+    model = make_model(max_epochs=n_epochs, freeze=True)
     augmented = RandomFlip().fit_transform(X)
     return model, lambda: model.fit(augmented, Y)
+
+
+def _begin_stopped(n_epochs=3):
+    # dark and bright images, so that the last epoch is the best one
+    model = make_model(max_epochs=n_epochs, learning_rate=0.005, early_stopping=True)
+    return model, lambda: model.fit(X + Y[:, np.newaxis, np.newaxis], Y)
 
 
 def _go_on(n_epochs=3):
@@ -64,6 +70,7 @@ def _predict(n_epochs=1):
 CALLS = {
     "fit": _begin,
     "frozen fit": _begin_frozen,
+    "fit with early stopping": _begin_stopped,
     "warm fit": _go_on,
     "partial_fit": _train_on,
     "predict_proba": _predict,
