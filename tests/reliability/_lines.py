@@ -97,7 +97,12 @@ class Interrupter:
         sys.settrace(self._enter)
         try:
             call()
-        except KeyboardInterrupt:
+        except BaseException as error:
+            # a lock of Python that an interrupt left half taken raises RuntimeError
+            while error is not None and not isinstance(error, KeyboardInterrupt):
+                error = error.__context__
+            if error is None:
+                raise
             return False
         finally:
             sys.settrace(None)
