@@ -229,3 +229,15 @@ def test_labels_of_outputs_that_are_not_finite_are_an_error(value):
         check_numbers(number_likeliest(logits), name="CNN")
     with pytest.raises(ValueError, match="for the image in row 3 of X"):
         check_outputs(logits, name="CNN")
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((8, 8), 512), ((96, 96, 3), 16), ((224, 224, 3), 4)]
+)
+def test_large_images_are_predicted_in_small_batches(shape, size, tiny):
+    """A single image costs a whole batch, which is as small as serves many images."""
+    X = np.random.default_rng(0).random((4, *shape), dtype=np.float32)
+
+    model = tiny.fit(X, [0, 1, 0, 1])
+
+    assert model.net_.network.prediction_batch_size() == size
