@@ -229,6 +229,7 @@ MOMENTS = np.random.default_rng(0).uniform(0.05, 1.5, 20)
 
 def interrupt_after(seconds):
     """Send SIGINT to this process, as Ctrl-C does."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells may ignore it
     main = threading.main_thread().ident
     threading.Timer(seconds, signal.pthread_kill, (main, signal.SIGINT)).start()
 
