@@ -7,7 +7,7 @@ import numpy as np
 
 from sklcnn._validation_data import set_rows_aside
 from sklcnn.images import AugmentedImages
-from sklcnn.images._mapped import RowsOf
+from sklcnn.images._mapped import rows_of
 from sklcnn.network import (
     build_network,
     fit_temperature,
@@ -132,7 +132,7 @@ def _find_temperature(training, data, classes, estimator):
 def _temperature_on(network, data, n_jobs):
     """Fit the temperature of a network to images that it was not trained on."""
     rows = np.sort(data.rows)
-    images = RowsOf(plain(data.images), rows)
+    images = rows_of(plain(data.images), rows)
     logits = network.logits(images, n_jobs=n_jobs, pixel_range=None)
     logits *= network.module.temperature
     return fit_temperature(logits, data.targets[rows], data.weights[rows])

@@ -21,7 +21,7 @@ from sklcnn.checkpoints._address import (
     describe_module,
 )
 from sklcnn.images import ImageFiles
-from sklcnn.images._mapped import MappedImages, RowsOf
+from sklcnn.images._mapped import MappedImages, rows_of
 from sklcnn.network._batches import read_ahead
 
 ENDING = ".features"
@@ -230,7 +230,7 @@ def embed_missing(compute, images, keys, cache, features, block_size):
     while len(waiting):
         block, waiting = waiting[:block_size], waiting[block_size:]
         start = 0
-        for batch in compute(_take(images, block)):
+        for batch in compute(rows_of(images, block)):
             now = block[start : start + len(batch)]
             features[now] = batch
             cache.write([keys[row] for row in now], features[now])
@@ -243,10 +243,6 @@ def embed_missing(compute, images, keys, cache, features, block_size):
             waiting = np.roll(waiting, rng.integers(max(1, len(waiting))))
     for row in rows.tolist():
         features[row] = features[first[keys[row]]]
-
-
-def _take(images, rows):
-    return images[rows] if isinstance(images, np.ndarray) else RowsOf(images, rows)
 
 
 def address_of_features(network, images):

@@ -112,6 +112,23 @@ class RowsOf(LazyImages):
         return RowsOf(self.images, self.rows[rows], index)
 
 
+def rows_of(images, rows):
+    """Take rows of an array in memory, or of other images without reading them.
+
+    Parameters
+    ----------
+    images : array or LazyImages of shape (n, height, width[, n_channels])
+        Numpy's, zarr's, h5py's or lazy ones.
+    rows : ndarray of shape (n_samples,), dtype intp
+        Positions of the rows in it.
+
+    Returns
+    -------
+    images : ndarray or RowsOf
+    """
+    return images[rows] if isinstance(images, np.ndarray) else RowsOf(images, rows)
+
+
 def with_rows_of(images, X, estimator):
     """Let an array of images keep the index of `X`, where `set_output` asks for frames.
 
