@@ -1,6 +1,7 @@
 """Sphinx settings; `contributing.md` tells how the site is built."""
 
 import re
+from pathlib import Path
 
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 
@@ -101,7 +102,7 @@ def skip_others(app, what, name, member, skip, options):
 
 def link_to_gallery(app, docname, source):
     """Turn links from Markdown to files of examples into links to their pages."""
-    if not app.env.doc2path(docname).endswith(".md"):
+    if Path(app.env.doc2path(docname)).suffix != ".md":
         return
     up = "../" * docname.count("/")
     text = re.sub(
