@@ -31,6 +31,8 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "_templates", "auto_examples/*.ipynb"]
 default_role = "literal"
+smartquotes = False
+toc_object_entries_show_parents = "hide"
 nitpick_ignore_regex = [
     ("py:.*", r"(numpy|onnxruntime|PIL|pandas|sklearn|skimage|skops|skorch|torch)\..*"),
     ("py:.*", r"(joblib|matplotlib|python|tifffile|torchvision)\..*"),
@@ -74,6 +76,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"sklcnn {version}"
 html_static_path = ["_static"]
 html_css_files = ["sklcnn.css"]
+html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
@@ -85,8 +88,6 @@ html_theme_options = {
     "show_prev_next": True,
     "footer_start": ["copyright"],
     "footer_end": [],
-    "pygments_light_style": "tango",
-    "pygments_dark_style": "monokai",
 }
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

@@ -9,6 +9,7 @@ and dark.
 import argparse
 import functools
 import http.server
+import shutil
 import sys
 import threading
 from html.parser import HTMLParser
@@ -75,10 +76,12 @@ def start_browser():
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options)
+    driver = webdriver.ChromeService(shutil.which("chromedriver"))
+    browser = webdriver.Chrome(options, driver)
     browser.set_page_load_timeout(60)
     return browser
 
@@ -91,12 +94,27 @@ def set_size(browser, width, height):
     )
 
 
+def set_theme(browser, theme):
+    """Choose "light" or "dark" as the button of the page does."""
+    choice = f"localStorage.setItem('mode', '{theme}')"
+    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": choice})
+
+
+def open_page(browser, address):
+    """Open a page and wait for its scripts."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    browser.get(address)
+    WebDriverWait(browser, 60).until(
+        lambda browser: (
+            browser.execute_script("return document.readyState") == "complete"
+        )
+    )
+
+
 def check_page(browser, address, theme):
     """List what is wrong with a page at the size of the browser."""
-    browser.get(address)
-    browser.execute_script("localStorage.setItem('mode', arguments[0])", theme)
-    browser.execute_script("localStorage.setItem('theme', arguments[0])", theme)
-    browser.refresh()
+    open_page(browser, address)
     facts = browser.execute_script(FACTS)
     faults = [f"{image} is not shown" for image in facts["broken"]]
     if facts["theme"] != theme:
@@ -128,7 +146,7 @@ def check_search(browser, root):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import WebDriverWait
 
-    browser.get(f"{root}/search.html?q=RandomRotation")
+    open_page(browser, f"{root}/search.html?q=RandomRotation")
     links = WebDriverWait(browser, 60).until(
         lambda browser: browser.find_elements(By.CSS_SELECTOR, "ul.search li a")
     )
@@ -141,7 +159,7 @@ def check_search(browser, root):
 
 def check_example(browser, root):
     """See that an example shows the figure that it draws."""
-    browser.get(f"{root}/{PAGES['example']}")
+    open_page(browser, f"{root}/{PAGES['example']}")
     widths = browser.execute_script(
         "return [...document.querySelectorAll('img.sphx-glr-single-img')]"
         ".map(image => image.naturalWidth)"
@@ -167,6 +185,7 @@ def visit(site, screenshots):
         for size, pixels in SIZES.items():
             set_size(browser, *pixels)
             for theme in ("light", "dark"):
+                set_theme(browser, theme)
                 for name, path in PAGES.items():
                     found = check_page(browser, f"{root}/{path}", theme)
                     faults += [f"{name}, {size}, {theme}: {fault}" for fault in found]
