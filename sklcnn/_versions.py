@@ -17,8 +17,10 @@ REQUIRED = (
     "pillow",
     "scikit-image",
     "scikit-learn",
+    "scipy",
     "skops",
     "skorch",
+    "threadpoolctl",
     "tifffile",
     "torch",
     "torchvision",
@@ -29,6 +31,7 @@ REQUIRED = (
 OPTIONAL = (
     "captum",
     "cleanlab",
+    "cloudpickle",
     "dask",
     "distributed",
     "imagecodecs",
@@ -41,6 +44,7 @@ OPTIONAL = (
     "safetensors",
     "starlette",
     "timm",
+    "toolz",
     "uvicorn",
 )
 """Distributions that extras of this package bring."""

@@ -1,7 +1,10 @@
 """The report of versions and devices."""
 
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from itertools import chain
 from pathlib import Path
 
@@ -64,3 +67,32 @@ def test_report_lists_the_packages_of_pyproject():
 
     assert set(REQUIRED) == distributions(PROJECT["dependencies"])
     assert set(OPTIONAL) == distributions(optional)
+
+
+def imported_at_the_top(path):
+    """List the packages that a module imports outside of functions."""
+    statements = list(ast.parse(path.read_text(encoding="utf-8")).body)
+    for statement in statements:
+        if isinstance(statement, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in statement.names)
+        elif isinstance(statement, ast.ImportFrom):
+            yield statement.module.partition(".")[0]
+        elif isinstance(statement, ast.Try):
+            statements.extend(statement.body)
+
+
+def test_what_is_imported_is_required():
+    """No package is there only because another one needs it."""
+    files = Path(sklcnn.__file__).parent.rglob("*.py")
+    imported = set(chain(*map(imported_at_the_top, files)))
+    others = imported - set(sys.stdlib_module_names) - {"sklcnn"}
+
+    owners = packages_distributions()
+    unknown = {
+        name
+        for name in others
+        if not {*REQUIRED, *OPTIONAL} & set(map(str.lower, owners[name]))
+    }
+
+    assert {"numpy", "PIL", "scipy"} <= others
+    assert not unknown
