@@ -14,9 +14,10 @@ import torch
 import sklcnn
 from sklcnn._versions import OPTIONAL, REQUIRED
 
-PROJECT = tomllib.loads(
-    (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
-)["project"]
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+    "project"
+]
 
 
 def distributions(requirements):
@@ -67,6 +68,14 @@ def test_report_lists_the_packages_of_pyproject():
 
     assert set(REQUIRED) == distributions(PROJECT["dependencies"])
     assert set(OPTIONAL) == distributions(optional)
+
+
+def test_version_is_one_everywhere():
+    """The package, its description and its citation have the same version."""
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    cited = re.search(r"^version: (.+)$", citation, flags=re.MULTILINE)[1]
+
+    assert sklcnn.__version__ == PROJECT["version"] == cited
 
 
 def imported_at_the_top(path):
