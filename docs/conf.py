@@ -68,7 +68,7 @@ sphinx_gallery_conf = {
     "reference_url": {"sklcnn": None},
     "image_srcset": ["2x"],
     "remove_config_comments": True,
-    "min_reported_time": 5,
+    "write_computation_times": False,
     "show_signature": False,
 }
 

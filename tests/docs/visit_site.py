@@ -19,7 +19,7 @@ PAGES = {
     "home": "index.html",
     "guide": "user_guide/augmentation.html",
     "api": "api/generated/sklcnn.CNNClassifier.html",
-    "example": "auto_examples/plot_label_issues.html",
+    "example": "auto_examples/plot_embedding.html",
     "gallery": "auto_examples/index.html",
 }
 SIZES = {"wide": (1400, 1000), "narrow": (400, 800)}
@@ -141,6 +141,19 @@ return {
 """What a page tells of itself."""
 
 
+def check_all(browser, root, site):
+    """List what is wrong with any page on a phone, where most goes wrong."""
+    set_size(browser, *SIZES["narrow"])
+    set_theme(browser, "light")
+    faults = []
+    for path in sorted(site.rglob("*.html")):
+        name = path.relative_to(site).as_posix()
+        if not name.startswith("_"):
+            found = check_page(browser, f"{root}/{name}", "light")
+            faults += [f"{name}, narrow: {fault}" for fault in found]
+    return faults
+
+
 def check_search(browser, root):
     """Search for a class, and follow the first result to its page."""
     from selenium.webdriver.common.by import By
@@ -192,6 +205,7 @@ def visit(site, screenshots):
                     if screenshots:
                         picture = screenshots / f"{name}_{size}_{theme}.png"
                         browser.save_screenshot(str(picture))
+        faults += check_all(browser, root, site)
         faults += check_search(browser, root)
         faults += check_example(browser, root)
         faults += check_console(browser)
