@@ -10,8 +10,8 @@ import sklcnn
 IS_ONLINE = tags.has("online")  # noqa: F821
 IS_QUICK = tags.has("quick")  # noqa: F821
 
-QUICK_EXAMPLES = "plot_(embedding|label_issues|net)"
-"""Examples of a few seconds each, which ``-t quick`` runs."""
+QUICK_EXAMPLES = "plot_(embedding|net)"
+"""Examples of under 20 seconds each, which ``-t quick`` runs."""
 
 project = "sklcnn"
 author = "The sklcnn developers"
