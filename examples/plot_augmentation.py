@@ -58,6 +58,7 @@ for axes, name in zip(left.subplots(8, 2).flat, drawn, strict=True):
     axes.imshow(row)
     axes.set_title(name, fontsize="medium")
     axes.axis("off")
+# sphinx_gallery_defer_figures
 
 # %%
 # Mean and standard deviation of the accuracy. In the mean, fresh images get 6 more of
