@@ -9,8 +9,6 @@ transforms stand in the pipeline, but only training sees what they draw.
 
 # %%
 # Fitted to images, a step notes down how to redraw them; `draw` shows one epoch.
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from skimage.data import cat
@@ -25,7 +23,7 @@ from sklcnn.preprocessing import Resize
 
 photo = Resize((96, 96), aspect="crop").fit_transform(cat()[np.newaxis])
 drawn = {}
-for name in filter(lambda name: name.startswith("Random"), augmentation.__all__):
+for name in filter(lambda name: name.startswith("Rand"), augmentation.__all__):
     augmented = getattr(augmentation, name)().fit_transform(photo)
     drawn[name] = [augmented.draw(0, epoch=epoch) for epoch in range(6)]
 
@@ -51,15 +49,16 @@ for name, model in models.items():
 
 # %%
 # The photo in six epochs of each step.
-figure = plt.figure(figsize=(12, 7), layout="constrained")
+figure = plt.figure(figsize=(12, 8), layout="constrained")
 left, right = figure.subfigures(1, 2, width_ratios=[2, 1])
-for axes, name in zip(left.subplots(7, 2).flat, drawn, strict=True):
+for axes, name in zip(left.subplots(8, 2).flat, drawn, strict=True):
     row = montage(
         drawn[name], fill=[255] * 3, grid_shape=(1, 6), padding_width=4, channel_axis=-1
     )
     axes.imshow(row)
     axes.set_title(name, fontsize="medium")
     axes.axis("off")
+# sphinx_gallery_defer_figures
 
 # %%
 # Mean and standard deviation of the accuracy. In the mean, fresh images get 6 more of
@@ -70,4 +69,4 @@ for name, values in scores.items():
     axes.errorbar(sizes, values.mean(axis=1), values.std(axis=1), label=name, capsize=4)
 axes.set(title="Digits", xlabel="training images", ylabel="accuracy", xticks=sizes)
 axes.legend(title="random transforms")
-figure.savefig(Path(__file__).with_suffix(".png"), dpi=80)
+plt.show()

@@ -38,6 +38,7 @@ for name, fitted in models.items():
     CalibrationDisplay.from_estimator(
         fitted, X_test, y_test, n_bins=6, strategy="quantile", name=name, ax=left
     )
+# sphinx_gallery_defer_figures
 
 # %%
 # A 3 that is missed costs five times as much as a false alarm.

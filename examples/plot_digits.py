@@ -9,8 +9,6 @@ the search, what is confused with what, and the training curve.
 
 # %%
 # The images go in as they are; the other two want them flat.
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.metrics import ConfusionMatrixDisplay
@@ -69,4 +67,4 @@ lower_left.set_title("Test images")
 lower_right.plot([epoch["train_loss"] for epoch in best.history_])
 lower_right.set(title="Training", xlabel="epoch", ylabel="loss", yscale="log")
 figure.tight_layout()
-figure.savefig(Path(__file__).with_suffix(".png"), dpi=80)
+plt.show()

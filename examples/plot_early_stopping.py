@@ -9,8 +9,6 @@ figure shows where training stops, and what a training to the end loses.
 
 # %%
 # Four in ten training labels are drawn at random; those to validate on are right.
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone
@@ -62,4 +60,4 @@ right.bar(["early stopping", "40 epochs"], scores)
 right.bar_label(right.containers[0], fmt="%.3f")
 right.set(title="Test images", ylabel="accuracy", ylim=(0, 1))
 figure.tight_layout()
-figure.savefig(Path(__file__).with_suffix(".png"), dpi=80)
+plt.show()

@@ -56,6 +56,7 @@ curves = figure.add_subplot(grid[0, :])
 axes = [figure.add_subplot(grid[row, column]) for row in (1, 2) for column in (0, 1)]
 TrainingCurveDisplay.from_estimator(model, ax=curves)
 AugmentationDisplay.from_estimator(model, X, rows=[0, 1, 2, 3], epochs=4, ax=axes[0])
+# sphinx_gallery_defer_figures
 
 # %%
 # What it does on test images: which classes it confuses, where it gives the true class

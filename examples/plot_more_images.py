@@ -42,6 +42,7 @@ display = LearningCurveDisplay.from_estimator(
     score_name="accuracy",
     line_kw={"marker": "o"},
 )
+# sphinx_gallery_defer_figures
 
 # %%
 # What the right end says.

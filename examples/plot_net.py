@@ -9,8 +9,6 @@ whose layers can be looked at. One figure shows all three.
 
 # %%
 # Callbacks of skorch: one scores each epoch, one lowers the learning rate.
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import torch
 from sklearn.datasets import load_digits
@@ -56,4 +54,4 @@ axes[2].imshow(maps.permute(0, 2, 1, 3).flatten(2).flatten(0, 1), cmap="gray")
 axes[2].set(title="A zero after the first convolution")
 axes[2].set_axis_off()
 figure.tight_layout()
-figure.savefig(Path(__file__).with_suffix(".png"), dpi=80)
+plt.show()

@@ -3,6 +3,7 @@
 from sklcnn._classifier import CNNClassifier
 from sklcnn._features import CNNFeatures
 from sklcnn._test_time import TestTimeAugmentation
+from sklcnn._versions import show_versions
 from sklcnn.network import available_networks
 
 __version__ = "0.1.0"
@@ -13,4 +14,5 @@ __all__ = [
     "TestTimeAugmentation",
     "__version__",
     "available_networks",
+    "show_versions",
 ]

@@ -124,7 +124,7 @@ class CNNFeatures(
         What the parameters that are "auto" came to.
     n_features_in_ : int
         Number of features of flat images; absent otherwise.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features of flat images that were fitted as a data frame.
 
     See Also

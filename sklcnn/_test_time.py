@@ -53,7 +53,7 @@ class TestTimeAugmentation(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Class labels, sorted.
     n_features_in_ : int
         Number of features of flat images; absent otherwise.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features of flat images that were fitted as a data frame.
 
     See Also

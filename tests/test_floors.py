@@ -97,6 +97,7 @@ FLOORS = [
     "network._net",
     "network._plan",
     "network",
+    "_versions",
     "checkpoints._address",
     "checkpoints._file",
     "checkpoints._folder",

@@ -52,7 +52,7 @@ class BaseAugmentation(ImageStepMixin, BaseEstimator, ABC):
         Shape of an image, as seen in `fit`.
     n_features_in_ : int
         Number of features seen in `fit`. Defined only for flat images.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`. Defined only for flat images from a data
         frame.
 

@@ -40,7 +40,7 @@ class RandomBrightness(BaseAugmentation):
         Shape of an image, as seen in `fit`.
     n_features_in_ : int
         Number of features seen in `fit`. Defined only for flat images.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`. Defined only for flat images from a data
         frame.
 
@@ -116,7 +116,7 @@ class RandomContrast(BaseAugmentation):
         Shape of an image, as seen in `fit`.
     n_features_in_ : int
         Number of features seen in `fit`. Defined only for flat images.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`. Defined only for flat images from a data
         frame.
 
@@ -190,7 +190,7 @@ class RandomSaturation(BaseAugmentation):
         Shape of an image, as seen in `fit`.
     n_features_in_ : int
         Number of features seen in `fit`. Defined only for flat images.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`. Defined only for flat images from a data
         frame.
 
@@ -276,7 +276,7 @@ class RandomGamma(BaseAugmentation):
         Shape of an image, as seen in `fit`.
     n_features_in_ : int
         Number of features seen in `fit`. Defined only for flat images.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`. Defined only for flat images from a data
         frame.
 

@@ -87,7 +87,7 @@ class RandomRotation(_GeometricAugmentation):
         Shape of an image, as seen in `fit`.
     n_features_in_ : int
         Number of features seen in `fit`. Defined only for flat images.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`. Defined only for flat images from a data
         frame.
 
@@ -153,7 +153,7 @@ class RandomTranslation(_GeometricAugmentation):
         Shape of an image, as seen in `fit`.
     n_features_in_ : int
         Number of features seen in `fit`. Defined only for flat images.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`. Defined only for flat images from a data
         frame.
 
@@ -223,7 +223,7 @@ class RandomScale(_GeometricAugmentation):
         Shape of an image, as seen in `fit`.
     n_features_in_ : int
         Number of features seen in `fit`. Defined only for flat images.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`. Defined only for flat images from a data
         frame.
 
@@ -296,7 +296,7 @@ class RandomResizedCrop(_GeometricAugmentation):
         Shape of an image, as seen in `fit`.
     n_features_in_ : int
         Number of features seen in `fit`. Defined only for flat images.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`. Defined only for flat images from a data
         frame.
 
@@ -379,7 +379,7 @@ class RandomShear(_GeometricAugmentation):
         Shape of an image, as seen in `fit`.
     n_features_in_ : int
         Number of features seen in `fit`. Defined only for flat images.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`. Defined only for flat images from a data
         frame.
 
@@ -446,7 +446,7 @@ class RandomPerspective(_GeometricAugmentation):
         Shape of an image, as seen in `fit`.
     n_features_in_ : int
         Number of features seen in `fit`. Defined only for flat images.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`. Defined only for flat images from a data
         frame.
 

@@ -37,7 +37,7 @@ class RandomNoise(BaseAugmentation):
         Shape of an image, as seen in `fit`.
     n_features_in_ : int
         Number of features seen in `fit`. Defined only for flat images.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`. Defined only for flat images from a data
         frame.
 
@@ -106,7 +106,7 @@ class RandomBlur(BaseAugmentation):
         Shape of an image, as seen in `fit`.
     n_features_in_ : int
         Number of features seen in `fit`. Defined only for flat images.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`. Defined only for flat images from a data
         frame.
 
@@ -181,7 +181,7 @@ class RandomErasing(FillingAugmentation):
         Shape of an image, as seen in `fit`.
     n_features_in_ : int
         Number of features seen in `fit`. Defined only for flat images.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`. Defined only for flat images from a data
         frame.
 

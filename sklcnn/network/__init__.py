@@ -4,7 +4,12 @@ from sklcnn.network._batches import TrainingData, plain, with_steps_of
 from sklcnn.network._calibration import fit_temperature
 from sklcnn.network._contract import check_function
 from sklcnn.network._fitted import FittedNetwork
-from sklcnn.network._hardware import gradients, resolve_device, torch_threads
+from sklcnn.network._hardware import (
+    gradients,
+    resolve_device,
+    torch_threads,
+    trains_fast_in_bfloat16,
+)
 from sklcnn.network._lock import Holding, one_at_a_time
 from sklcnn.network._memory import release_memory
 from sklcnn.network._named import available_networks
@@ -76,6 +81,7 @@ __all__ = [
     "softmax_in_place",
     "split_rows",
     "torch_threads",
+    "trains_fast_in_bfloat16",
     "use_best_weights",
     "widen_range",
     "with_steps_of",

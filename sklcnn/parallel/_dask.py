@@ -196,6 +196,11 @@ def register_dask():
     ImportError
         If `distributed` is not installed.
 
+    See Also
+    --------
+    ShareBatches : One training in several processes.
+    sklcnn.CNNClassifier : Its `checkpoint_dir` keeps trainings that were killed.
+
     Notes
     -----
     Dask's setting ``distributed.deploy.lost-worker-timeout`` gets a default of 60
