@@ -1,7 +1,12 @@
-"""Draw the pictures of the documentation: ``python docs/pictures.py``."""
+"""Draw the pictures of the documentation: ``python docs/pictures.py [NAME ...]``.
+
+Those of examples stand beside them, all others in ``docs/images``.
+"""
 
 import os
 import re
+import runpy
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,6 +29,9 @@ from sklcnn.preprocessing import (
 )
 
 DOCS = Path(__file__).resolve().parent
+
+EXAMPLES = "plot_readme", "plot_augmentation", "plot_digits"
+"""Examples whose last figure is shown on a page."""
 
 
 def run_page(name):
@@ -72,14 +80,20 @@ def draw_preprocessing():
     return figure
 
 
-def main():
-    """Draw all pictures."""
-    for name, draw in (
-        ("preprocessing", draw_preprocessing),
-        ("quick_start", draw_quick_start),
-    ):
-        draw().savefig(DOCS / "images" / f"{name}.png", dpi=80)
+DRAWN = {"preprocessing": draw_preprocessing, "quick_start": draw_quick_start}
+
+
+def main(names):
+    """Draw the pictures that are named, or all."""
+    for name in names or [*EXAMPLES, *DRAWN]:
+        if name in DRAWN:
+            DRAWN[name]().savefig(DOCS / "images" / f"{name}.png", dpi=80)
+        else:
+            path = DOCS.parent / "examples" / f"{name}.py"
+            runpy.run_path(str(path))
+            plt.gcf().savefig(path.with_suffix(".png"), dpi=80)
+        plt.close("all")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

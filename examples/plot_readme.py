@@ -8,7 +8,6 @@ that it predicts, the probability of that class, and the pixels that speak for i
 
 # %%
 # Six classes, of which 12 pictures in all are held out.
-from pathlib import Path
 from tempfile import mkdtemp
 
 import matplotlib.pyplot as plt
@@ -53,4 +52,4 @@ for row, (above, below) in enumerate(zip(axes[::2].flat, axes[1::2].flat, strict
     below.imshow(maps[row], cmap="inferno", alpha=0.6)
     above.axis("off")
     below.axis("off")
-figure.savefig(Path(__file__).with_suffix(".png"), dpi=100)
+plt.show()
