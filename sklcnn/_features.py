@@ -129,9 +129,9 @@ class CNNFeatures(
 
     See Also
     --------
-    CNNClassifier : Trains such a network; its `transform` gives embeddings, too.
-    available_networks : Lists networks by name.
-    sklcnn.preprocessing.ReadImages : Reads files in the step before.
+    CNNClassifier : Train such a network; its `transform` gives embeddings, too.
+    available_networks : List networks by name.
+    sklcnn.preprocessing.ReadImages : Read files in the step before.
 
     Notes
     -----

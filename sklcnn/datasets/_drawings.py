@@ -57,8 +57,8 @@ def make_image_folder(
 
     See Also
     --------
-    sklcnn.images.load_image_folder : Lists the files and their labels.
-    sklearn.datasets.make_classification : Draws features.
+    sklcnn.images.load_image_folder : List the files and their labels.
+    sklearn.datasets.make_classification : Draw features.
 
     Examples
     --------

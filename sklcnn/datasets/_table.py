@@ -76,7 +76,7 @@ def load_image_table(
 
     See Also
     --------
-    sklcnn.images.load_image_folder : Lists the images of a folder by class.
+    sklcnn.images.load_image_folder : List the images of a folder by class.
 
     Examples
     --------

@@ -87,8 +87,8 @@ class ImageFiles(LazyImages):
 
     See Also
     --------
-    sklcnn.preprocessing.ReadImages : Makes these in a pipeline.
-    load_image_folder : Finds the files.
+    sklcnn.preprocessing.ReadImages : Make these in a pipeline.
+    load_image_folder : Find the files.
 
     Examples
     --------
@@ -223,7 +223,7 @@ class ImageFiles(LazyImages):
         return taken
 
     def check_files(self):
-        """Read every file, and tell which can't be read.
+        """Read every file, and list those that can't be read.
 
         Files that were checked before, and have not changed, are not read again. With
         ``cache="memory"`` the pixels are kept, so nothing is read twice.

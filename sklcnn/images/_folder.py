@@ -121,8 +121,8 @@ def load_image_folder(
 
     See Also
     --------
-    sklcnn.preprocessing.ReadImages : Reads the files, in a pipeline.
-    find_bad_images : Looks for broken, tiny, constant and duplicate images.
+    sklcnn.preprocessing.ReadImages : Read the files, in a pipeline.
+    find_bad_images : Look for broken, tiny, constant and duplicate images.
 
     Examples
     --------

@@ -80,7 +80,7 @@ class LabelIssues(Sequence):
 
     See Also
     --------
-    find_label_issues : Makes these reports.
+    find_label_issues : Make these reports.
 
     Examples
     --------
@@ -229,8 +229,8 @@ def find_label_issues(estimator, X, y, *, cv=5, groups=None, n_jobs=None):
 
     See Also
     --------
-    sklcnn.images.find_bad_images : Finds poor files, and copies with other labels.
-    sklcnn.images.group_duplicates : Makes groups of copies.
+    sklcnn.images.find_bad_images : Find poor files, and copies with other labels.
+    sklcnn.images.group_duplicates : Make groups of copies.
 
     Examples
     --------

@@ -63,7 +63,7 @@ class NetworkSummary:
 
     See Also
     --------
-    summary : Makes the table of a fitted estimator.
+    summary : Make the table of a fitted estimator.
 
     Examples
     --------

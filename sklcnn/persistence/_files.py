@@ -65,9 +65,9 @@ def dump(estimator, path, *, trusted=(), metadata=None):
 
     See Also
     --------
-    load : Loads the file.
-    describe : Tells what the file holds.
-    to_onnx : Exports an estimator for programs without this package.
+    load : Load the file.
+    describe : Describe what the file holds.
+    to_onnx : Export an estimator for programs without this package.
 
     Examples
     --------
@@ -127,7 +127,7 @@ def load(path, *, trusted=()):
 
     See Also
     --------
-    dump : Saves the file.
+    dump : Save the file.
 
     Notes
     -----

@@ -92,8 +92,8 @@ def to_onnx(estimator, path, X=None, *, dtype="auto", quantize=None, metadata=No
 
     See Also
     --------
-    dump : Saves an estimator to load it again.
-    describe : Tells what a file holds.
+    dump : Save an estimator to load it again.
+    describe : Describe what a file holds.
 
     Examples
     --------

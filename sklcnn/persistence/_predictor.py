@@ -36,7 +36,7 @@ class Predictor:
 
     See Also
     --------
-    load_predictor : Makes it.
+    load_predictor : Make it.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def load_predictor(path, *, trusted=(), n_threads=1):
 
     See Also
     --------
-    load : Loads an estimator as it was.
+    load : Load an estimator from a file.
 
     Examples
     --------

@@ -134,7 +134,7 @@ def trusted_types():
 
     See Also
     --------
-    load : Loads a file of `dump`.
+    load : Load a file of `dump`.
 
     Examples
     --------
