@@ -87,11 +87,11 @@ def main(names):
     """Draw the pictures that are named, or all."""
     for name in names or [*EXAMPLES, *DRAWN]:
         if name in DRAWN:
-            DRAWN[name]().savefig(DOCS / "images" / f"{name}.png", dpi=80)
+            DRAWN[name]().savefig(DOCS / "images" / f"{name}.png", dpi=100)
         else:
             path = DOCS.parent / "examples" / f"{name}.py"
             runpy.run_path(str(path))
-            plt.gcf().savefig(path.with_suffix(".png"), dpi=80)
+            plt.gcf().savefig(path.with_suffix(".png"), dpi=100)
         plt.close("all")
 
 
