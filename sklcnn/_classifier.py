@@ -917,7 +917,7 @@ class CNNClassifier(
 
     @property
     def temperature_(self):
-        """What logits are divided by."""
+        """Temperature by which logits are divided."""
         return self._of_fitted("temperature_").module.temperature
 
     @property

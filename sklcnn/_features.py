@@ -129,7 +129,7 @@ class CNNFeatures(
 
     See Also
     --------
-    CNNClassifier : Trains such a network; its `transform` gives embeddings, too.
+    CNNClassifier : Train such a network; its `transform` gives embeddings, too.
     available_networks : List networks by name.
     sklcnn.preprocessing.ReadImages : Read files in the step before.
 

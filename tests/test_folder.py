@@ -84,6 +84,13 @@ def test_eight_lines_run(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.endswith("['brick']\n")
 
 
+def test_eight_lines_are_those_of_the_site():
+    """The first page of the documentation shows what the README shows."""
+    page = (Path(__file__).parents[1] / "docs" / "index.md").read_text()
+
+    assert readme_block() in page
+
+
 @pytest.mark.slow
 def test_eight_lines_verbatim(tmp_path, monkeypatch, capsys):
     """The README's lines, as they stand there, learn 300 files in five classes."""

@@ -274,7 +274,7 @@ def clear_checkpoints(folder, older_than=None):
 
     See Also
     --------
-    sklcnn.CNNClassifier : Writes checkpoints where it has a `checkpoint_dir`.
+    sklcnn.CNNClassifier : Write checkpoints where it has a `checkpoint_dir`.
 
     Examples
     --------

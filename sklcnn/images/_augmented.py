@@ -24,7 +24,7 @@ IMAGES_LOOKED_AT = 4096
 
 
 class AugmentedImages(LazyImages):
-    """Images that a classifier of this package redraws at random in every epoch.
+    """Images that `CNNClassifier` transforms at random in every epoch.
 
     The steps of `sklcnn.augmentation` return them from `fit_transform`. They are a
     value, the images and a tuple of random transforms, and hold no random state: a draw
@@ -164,7 +164,7 @@ class AugmentedImages(LazyImages):
         return Draws(self.steps, self.rows, (seed, epoch), pixel_range, scale)
 
     def draw(self, rows=None, epoch=0, seed=0, pixel_range=None, image_shape=None):
-        """Draw images as one epoch of a training sees them, to look at.
+        """Draw images as one epoch of training sees them.
 
         Parameters
         ----------

@@ -223,7 +223,7 @@ class ImageFiles(LazyImages):
         return taken
 
     def check_files(self):
-        """Read every file, and tell which can't be read.
+        """Read every file, and list those that can't be read.
 
         Files that were checked before, and have not changed, are not read again. With
         ``cache="memory"`` the pixels are kept, so nothing is read twice.

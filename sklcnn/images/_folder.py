@@ -122,7 +122,7 @@ def load_image_folder(
     See Also
     --------
     sklcnn.preprocessing.ReadImages : Read the files, in a pipeline.
-    find_bad_images : Looks for broken, tiny, constant and duplicate images.
+    find_bad_images : Look for broken, tiny, constant and duplicate images.
 
     Examples
     --------

@@ -106,7 +106,7 @@ def find_bad_images(paths, y=None, *, min_size=8, max_distance=None, n_jobs=None
 
     See Also
     --------
-    group_duplicates : Keeps copies on one side of a split.
+    group_duplicates : Keep copies on one side of a split.
     load_image_folder : Find the files, without the unreadable ones if asked to.
 
     Examples
@@ -159,7 +159,7 @@ def find_bad_images(paths, y=None, *, min_size=8, max_distance=None, n_jobs=None
     prefer_skip_nested_validation=True,
 )
 def group_duplicates(paths, *, max_distance=None, n_jobs=None):
-    """Number images so that copies have one number, for splits by groups.
+    """Assign copies of images to groups, for splits by groups.
 
     A copy in training of an image in the test set makes scores too good. Splitters such
     as :class:`~sklearn.model_selection.GroupKFold` keep groups together.

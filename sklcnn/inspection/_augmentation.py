@@ -27,7 +27,7 @@ N_IMAGES, N_EPOCHS = 4, 5
 
 
 class AugmentationDisplay:
-    """Training images beside what the network is fed in several epochs.
+    """Training images beside their random transforms in several epochs.
 
     Make it with `from_estimator`, or before any training with `from_images`. All
     parameters are stored as attributes.
@@ -75,7 +75,7 @@ class AugmentationDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, *, rows=None, epochs=N_EPOCHS, ax=None):
-        """Draw what the network of a fitted pipeline is fed.
+        """Draw training images as a fitted pipeline transforms them.
 
         Where `X` is what the pipeline was fitted on, draws are those of its training,
         but for `mixup` and `cutmix`, which mix the images of a batch.

@@ -170,7 +170,7 @@ class ConfusionDisplay:
     def from_predictions(
         cls, X, y, y_pred, *, classes=None, display_labels=None, ax=None
     ):
-        """Draw the matrix of predictions that are at hand.
+        """Draw the matrix of given predictions.
 
         Each cell shows the first image in it.
 

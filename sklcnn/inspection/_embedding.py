@@ -72,8 +72,8 @@ class EmbeddingDisplay:
 
     See Also
     --------
-    sklearn.manifold.TSNE : One of the ways into the plane.
-    sklearn.decomposition.PCA : The other one.
+    sklearn.manifold.TSNE : Projection that keeps neighbors together.
+    sklearn.decomposition.PCA : Projection on the directions of largest variance.
 
     Examples
     --------

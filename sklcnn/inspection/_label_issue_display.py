@@ -26,7 +26,7 @@ BLANK = np.full((32, 32), 225, dtype=np.uint8)
 
 
 class LabelIssueDisplay:
-    """Images whose labels are in doubt, or that are bad, with what is wrong.
+    """Images with doubtful labels, or bad files, with their problems.
 
     Make it of what `find_label_issues` returns with `from_issues`, or of a report of
     :func:`~sklcnn.images.find_bad_images` with `from_report`. All parameters are stored

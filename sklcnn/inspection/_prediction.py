@@ -176,7 +176,7 @@ class PredictionDisplay:
         display_labels=None,
         ax=None,
     ):
-        """Draw images with predictions that are at hand.
+        """Draw images with given predictions.
 
         Parameters
         ----------

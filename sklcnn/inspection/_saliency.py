@@ -33,7 +33,7 @@ BODY = "body."
 def saliency_maps(
     estimator, X, *, method="grad_cam", layer=None, target=None, verbose=0
 ):
-    """Compute where in images the network sees what speaks for a class.
+    """Compute which parts of images speak for a class.
 
     Images go through the steps of a pipeline and the network in blocks. The estimator
     does not change, and other threads may use it.

@@ -43,7 +43,7 @@ TITLES = {
 
 
 class SaliencyDisplay:
-    """Images beside what in them speaks for a class.
+    """Images beside maps of what speaks for a class.
 
     Make it with `from_estimator`. All parameters are stored as attributes.
 

@@ -41,7 +41,7 @@ def available_networks(pattern="*"):
 
     See Also
     --------
-    CNNClassifier : Takes such a name as `network`.
+    CNNClassifier : Classifier that takes such a name as `network`.
 
     Examples
     --------

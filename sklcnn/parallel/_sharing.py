@@ -15,7 +15,7 @@ from sklcnn.parallel._agreement import (
 
 
 class ShareBatches(Callback):
-    """Share every training batch out to the processes that `torchrun` started.
+    """Distribute every training batch over the processes that `torchrun` started.
 
     A callback for `CNNClassifier`. Every process fits the same images with the same
     `random_state`, draws the same batches, and takes its part of each through the

@@ -18,7 +18,7 @@ SEQUENCES = {"ListNode": list, "SetNode": list, "TupleNode": tuple}
 
 
 def describe(path):
-    """Tell what a saved file holds, without loading it.
+    """Describe the contents of a saved file, without loading it.
 
     Nothing is built and nothing is imported by name: files of strangers can be looked
     at. Those of `dump` and of `to_onnx` (with the extra ``onnx``) can be described.

@@ -20,7 +20,7 @@ MIN_KERNEL_SIZE = 8
 
 
 class Grayscale(BasePreprocessing):
-    """Make gray images of color images.
+    """Convert color images to gray.
 
     The gray value is the luminance, as in :func:`skimage.color.rgb2gray`, in the dtype
     and range of the pixels. Any alpha channel is dropped; hidden pixels become visible.

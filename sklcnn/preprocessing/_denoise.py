@@ -16,7 +16,7 @@ from sklcnn.preprocessing._base import (
 
 
 class Denoise(BasePreprocessing):
-    """Take noise away and keep the edges.
+    """Remove noise and keep edges.
 
     Pixel values keep their dtype and range.
 

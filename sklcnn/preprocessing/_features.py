@@ -122,7 +122,7 @@ class _Features(ImageStepMixin, BaseEstimator, ABC):
 
 
 class Flatten(_Features):
-    """Make a row of pixels of each image.
+    """Flatten each image to a row of pixels.
 
     For scikit-learn's classifiers behind steps that give images.
 
@@ -137,7 +137,7 @@ class Flatten(_Features):
 
     See Also
     --------
-    HOG : Features that hardly change where light and place do.
+    HOG : Features that change little with lighting and position.
 
     Examples
     --------

@@ -18,7 +18,7 @@ from sklcnn.preprocessing._resize import as_size, crop_center, crop_module
 
 
 class CenterCrop(BasePreprocessing):
-    """Cut the middle out of images.
+    """Crop images to their center.
 
     Pixels are copied as they are. Images in a list may have different sizes.
 

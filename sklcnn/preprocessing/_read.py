@@ -27,7 +27,7 @@ from sklcnn.images._sources import check_sources, name_of, name_some, with_root
 
 
 class ReadImages(ImageStepMixin, BaseEstimator):
-    """Read image files: paths in, images out.
+    """Read images from files, as the first step of a pipeline.
 
     The first step of a pipeline for images in files. What comes out is read when it is
     asked for, a batch at a time, so there may be more images than fit in memory, and
@@ -122,8 +122,8 @@ class ReadImages(ImageStepMixin, BaseEstimator):
     See Also
     --------
     sklcnn.images.load_image_folder : List the files of a folder and their labels.
-    sklcnn.images.find_bad_images : Reports broken, tiny, constant and duplicate images.
-    sklcnn.images.ImageFiles : What comes out.
+    sklcnn.images.find_bad_images : Report broken, tiny, constant and duplicate images.
+    sklcnn.images.ImageFiles : Images that are read on demand.
 
     Examples
     --------

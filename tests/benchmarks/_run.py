@@ -17,6 +17,7 @@ from tests.benchmarks._results import RESULTS, append, hardware, make_record
 
 BENCHMARKS = (
     "startup",
+    "sizes",
     "loop",
     "throughput",
     "scaling",
@@ -28,6 +29,7 @@ BENCHMARKS = (
     "precision",
     "gain",
     "label_issues",
+    "tutorial",
     "transfer",
     "time_to_accuracy",
     "folder",
