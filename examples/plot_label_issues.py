@@ -27,7 +27,7 @@ y = np.where(is_wrong, (y_true + rng.integers(1, 10, len(y_true))) % 10, y_true)
 # %%
 # Five networks predict the images that they were not trained on. Labels to which they
 # give little probability are in doubt.
-model = CNNClassifier(random_state=0, max_epochs=10)
+model = CNNClassifier(conv_channels=(16, 32), max_epochs=10, random_state=0)
 issues = find_label_issues(model, X, y)
 print(issues)
 found = is_wrong[issues.rows]
