@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import logging
+import re
 import time
 import warnings
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ READING = ("aspect", "background", "pad_value", "pages")
 
 COLOR_MODES = {1: "gray", 3: "rgb", 4: "rgba"}
 """How files are read, by the number of channels."""
+
+OLDEST_TORCH = (2, 9)
+"""Oldest version of torch whose exporter was tried; that of 2.6 fails."""
 
 N_RANDOM = 8
 SIZES_TIMED = (1, 128)
@@ -85,7 +89,7 @@ def to_onnx(estimator, path, X=None, *, dtype="auto", quantize=None, metadata=No
     Raises
     ------
     ImportError
-        If onnx, onnxscript or onnxruntime is not installed.
+        If onnx, onnxscript or onnxruntime is not installed, or torch is older than 2.9.
     ValueError
         If a step can't be expressed, if probabilities in float32 differ by more than
         0.001, or if int8 is asked for without images to calibrate on.
@@ -111,6 +115,7 @@ def to_onnx(estimator, path, X=None, *, dtype="auto", quantize=None, metadata=No
     path = check_target(path, name="to_onnx")
     _check_choices(dtype, quantize, X)
     import_onnx(name="to_onnx")
+    _check_torch(torch.__version__)
     parts = take_apart(estimator, name="to_onnx")
     facts = make_facts(metadata, name="to_onnx")
     pixels = _resolve_pixels(parts, X, dtype)
@@ -155,6 +160,17 @@ def import_onnx(*, name):
             "by the extra: `pip install sklcnn[onnx]`."
         ) from error
     return onnx, onnxruntime
+
+
+def _check_torch(version):
+    """Refuse a torch whose exporter lacks what graphs of any number of images need."""
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    if numbers < OLDEST_TORCH:
+        oldest = ".".join(map(str, OLDEST_TORCH))
+        raise ImportError(
+            f"to_onnx needs torch {oldest} or newer. This is torch {version}: `pip "
+            f"install 'torch>={oldest}' torchvision`."
+        )
 
 
 def _check_choices(dtype, quantize, X):

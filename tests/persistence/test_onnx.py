@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -29,6 +30,7 @@ from sklcnn.preprocessing import (
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
+pytest.importorskip("torch", minversion="2.9")
 
 
 def run(path, images):
@@ -349,3 +351,12 @@ def test_file_that_is_no_model_is_refused(tmp_path):
     path.write_bytes(onnx.ModelProto(ir_version=10).SerializeToString())
     with pytest.raises(ValueError, match=r"not written by .*to_onnx"):
         describe(path)
+
+
+@pytest.mark.parametrize("version", ["2.6.0+cpu", "2.8.0a0+git1", "1.13.1"])
+def test_torch_too_old_is_named(version, noise, tiny, tmp_path, monkeypatch):
+    """Its exporter would fail with a page of guards."""
+    monkeypatch.setattr(torch, "__version__", version)
+
+    with pytest.raises(ImportError, match=r"torch 2\.9 or newer. This is torch"):
+        to_onnx(tiny.fit(*noise), tmp_path / "model.onnx")

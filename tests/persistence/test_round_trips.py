@@ -22,6 +22,7 @@ from sklcnn.preprocessing import Grayscale, ReadImages, Resize
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
+pytest.importorskip("torch", minversion="2.9")
 
 LOAD = """
 import pickle, sys
