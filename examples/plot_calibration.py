@@ -27,7 +27,7 @@ X, X_test, y, y_test = train_test_split(
 )
 
 # %%
-# Uncalibrated, as it is by default, and calibrated by scikit-learn in three folds.
+# Not calibrated, calibrated as by default, and by scikit-learn in three folds.
 model = CNNClassifier(conv_channels=(16, 32), max_epochs=15, random_state=0)
 raw = clone(model).set_params(calibration_fraction=0)
 in_folds = CalibratedClassifierCV(raw, method="temperature", cv=3)

@@ -5,9 +5,7 @@ import numpy as np
 from sklcnn._pixels import pixel_scale, working_range
 from sklcnn.images._matrices import LUMINANCE
 from sklcnn.images._raster import resize_pixels
-
-LARGEST_SIDE = 512
-"""Largest side of a picture, in pixels."""
+from sklcnn.inspection._parts import LARGEST_SIDE
 
 
 def make_pictures(images, pixel_range=None):

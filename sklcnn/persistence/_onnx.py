@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import logging
 import re
 import time
 import warnings
@@ -263,14 +262,9 @@ def _resolve_shape(parts, images):
 @contextlib.contextmanager
 def _quietly():
     """Context without the messages and warnings of the exporter."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _make_model(parts, pixels, quantize):

@@ -4,7 +4,7 @@ A tenth of the labels of 5,000 images of Fashion-MNIST are replaced by other cla
 random, which is the easy case: people confuse classes that look alike. True errors of
 the set count as false alarms. The networks that are trained on all images, on those
 whose labels are not in doubt, and on all with the probabilities of their labels as
-weights, are tested on 5,000 other images of the training set. About eight CPU minutes.
+weights, are tested on 5,000 other images of the training set.
 """
 
 import time
