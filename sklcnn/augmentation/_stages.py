@@ -13,7 +13,10 @@ import torch
 
 from sklcnn._tensors import to_device
 from sklcnn.images._random import normal_pixels, uniform_pixels
-from sklcnn.images._warp import warp_about_center
+from sklcnn.images._warp import INTERPOLATIONS, warp_about_center
+
+ORDERS = {name: order for order, name in INTERPOLATIONS.items()}
+"""Orders by the names that torch has for them."""
 
 
 class Stage(ABC):
@@ -41,6 +44,9 @@ class Stage(ABC):
     tensor([2., 1.])
     """
 
+    goes_with_any_size = False
+    """Whether a pixel becomes what it would become in a larger copy of its image."""
+
     @abstractmethod
     def __call__(self, batch, rows):
         """Transform a batch of images.
@@ -65,6 +71,23 @@ class Stage(ABC):
         ----------
         other : Stage
             The stage that follows.
+
+        Returns
+        -------
+        stage : Stage or None
+            One stage that does both, or None where that is not possible.
+        """
+        return None
+
+    def enlarging(self, size, interpolation):
+        """Let this stage enlarge the images as well, in one interpolation.
+
+        Parameters
+        ----------
+        size : tuple of two ints
+            Height and width of the result.
+        interpolation : {"bilinear", "bicubic"}
+            How images are enlarged.
 
         Returns
         -------
@@ -177,18 +200,69 @@ class Warp(Stage):
         matrices = self.matrices @ other.matrices
         return Warp(matrices, next(iter(orders), None), mode, cval)
 
+    def enlarging(self, size, interpolation):
+        """Enlarge and warp at once, but for moves by the nearest pixel.
+
+        Parameters
+        ----------
+        size : tuple of two ints
+            Height and width of the result.
+        interpolation : {"bilinear", "bicubic"}
+            How images are enlarged.
+
+        Returns
+        -------
+        stage : Stage or None
+            One stage that does both; None where warping needs no interpolation.
+        """
+        if self.order != 1:
+            return None
+        return EnlargingWarp(self, size, ORDERS[interpolation])
+
     def __call__(self, batch, rows):
         """Warp the images; whole-pixel moves by the nearest pixel, which is exact."""
+        return self.warp(batch, rows, order=self.order or 0)
+
+    def warp(self, batch, rows, *, order, size=None):
+        """Warp images with another order or to another size than their own.
+
+        Parameters
+        ----------
+        batch : tensor of shape (n, height, width, n_channels)
+            Images as floats, on any device.
+        rows : ndarray of shape (n,)
+            Positions of the images among those that parameters were drawn for.
+        order : {0, 1, 3}
+            The nearest pixel, linear or cubic interpolation.
+        size : tuple of two ints, default=None
+            Height and width of the result. None keeps those of the images.
+
+        Returns
+        -------
+        warped : tensor of shape (n, height, width, n_channels)
+        """
         mode, cval = self._border() or ("edge", 0.0)
-        return warp_about_center(
-            batch, self.matrices[rows], mode=mode, cval=cval, order=self.order or 0
-        )
+        settings = {"mode": mode, "cval": cval, "order": order, "size": size}
+        return warp_about_center(batch, self.matrices[rows], **settings)
 
     def _border(self):
         """Pair the mode with the value outside, which only "constant" looks at."""
         if self.mode is None:
             return None
         return self.mode, self.cval if self.mode == "constant" else 0.0
+
+
+@dataclass
+class EnlargingWarp(Stage):
+    """Warp and enlarge images in one interpolation, as sharp as `interpolate` alone."""
+
+    stage: Warp
+    size: tuple
+    order: int
+
+    def __call__(self, batch, rows):
+        """Sample each pixel of the enlarged images."""
+        return self.stage.warp(batch, rows, order=self.order, size=self.size)
 
 
 @dataclass
@@ -222,6 +296,8 @@ class Recolor(Stage):
 
     matrices: np.ndarray
     pixel_range: tuple
+
+    goes_with_any_size = True
 
     def then(self, other):
         """Merge two changes of color into one matrix.
@@ -262,6 +338,8 @@ class Gamma(Stage):
 
     powers: np.ndarray
     pixel_range: tuple
+
+    goes_with_any_size = True
 
     def __call__(self, batch, rows):
         """Bring to 0..1, raise, and bring back."""

@@ -88,7 +88,7 @@ def find_checkpoints(parameters, data, network, *, classes, seed):
         "device": describe_device(network.device),
         "n_threads": count_threads(parameters["n_jobs"]),
         "formats": (network.dtype, network.bfloat16),
-        "resized": (network.spec.image_size, network.spec.interpolation),
+        "resized": network.spec.resized,
         "standardized": (parameters["standardize"], network.expected_statistics),
         "groups": data.groups,
     }

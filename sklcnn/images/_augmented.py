@@ -139,7 +139,7 @@ class AugmentedImages(LazyImages):
         subset._told = self._told  # so that a warning comes once, not for every fold
         return subset
 
-    def draws(self, epoch, seed, pixel_range=(0.0, 1.0)):
+    def draws(self, epoch, seed, pixel_range=(0.0, 1.0), enlarged=None):
         """Prepare the draws of one epoch.
 
         Parameters
@@ -152,16 +152,23 @@ class AugmentedImages(LazyImages):
             Range of the training pixels, as `working_range` gives it, on the scale of
             the network (uint8 and uint16 count as 0 to 1). The strengths of color
             steps and of noise are fractions of it, and it bounds what they give.
+        enlarged : tuple, default=None
+            Size that images will be enlarged to, a tuple (height, width), and the
+            interpolation, "bilinear" or "bicubic". Where the last step that moves
+            pixels interpolates, and all after it change colors only, images are
+            enlarged in that one interpolation: twice is less sharp, and slower.
 
         Returns
         -------
         draws : callable
             Called with a tensor of shape (n, height, width, n_channels), of floats on
             any device, and the positions of these images in `self`, an integer array of
-            shape (n,), it returns a tensor alike of the augmented images.
+            shape (n,), it returns a tensor alike of the augmented images. They are
+            of their own size or of the `enlarged` one.
         """
         scale = pixel_scale(self.dtype)
-        return Draws(self.steps, self.rows, (seed, epoch), pixel_range, scale)
+        counters = seed, epoch
+        return Draws(self.steps, self.rows, counters, pixel_range, scale, enlarged)
 
     def draw(self, rows=None, epoch=0, seed=0, pixel_range=None, image_shape=None):
         """Draw images as one epoch of training sees them.
@@ -238,14 +245,17 @@ class Draws:
         Range of the training pixels on the scale of the network.
     pixel_scale : float
         Factor from pixels of the images to the scale of the network.
+    enlarged : tuple, default=None
+        Size and interpolation by which images will be enlarged.
     """
 
-    def __init__(self, steps, rows, counters, pixel_range, pixel_scale):
+    def __init__(self, steps, rows, counters, pixel_range, pixel_scale, enlarged=None):
         self.steps = steps
         self.rows = rows
         self.counters = counters
         self.pixel_range = pixel_range
         self.pixel_scale = pixel_scale
+        self.enlarged = enlarged
         self._image_shape = None
 
     def __call__(self, batch, rows):
@@ -267,7 +277,7 @@ class Draws:
             random = RowRandom(self.rows, *self.counters, number)
             drawn = step.draw_stage(random, image_format)
             for stage in drawn if isinstance(drawn, list) else [drawn]:
-                if not hasattr(stage, "then"):
+                if not hasattr(stage, "enlarging"):
                     raise TypeError(
                         f"{type(step).__name__}.draw_stage must return a stage, such "
                         "as Pixelwise(function, *parameters) or Warp(matrices) of "
@@ -279,7 +289,22 @@ class Draws:
                     stage = both
                     stages.pop()
                 stages.append(stage)
+        if self.enlarged is not None:
+            _enlarge_within(stages, image_shape[:2], *self.enlarged)
         return stages
+
+
+def _enlarge_within(stages, size, larger, interpolation):
+    """Let the last stage that interpolates enlarge the images, if one can."""
+    if size == larger or any(a > b for a, b in zip(size, larger, strict=True)):
+        return
+    for number in reversed(range(len(stages))):
+        enlarging = stages[number].enlarging(larger, interpolation)
+        if enlarging is not None:
+            stages[number] = enlarging
+            return
+        if not stages[number].goes_with_any_size:
+            return
 
 
 def _reading_estimator(frame):

@@ -182,22 +182,33 @@ class TrainingBatches(Batches):
         Least and greatest pixel of the images, as the network sees them.
     mixup, cutmix : float
         As in `mix`.
+    resized : tuple, default=None
+        Size and interpolation by which the network will resize the images.
     """
 
     def __init__(
-        self, images, *arguments, pixel_range, mixup=0.0, cutmix=0.0, **keywords
+        self,
+        images,
+        *arguments,
+        pixel_range,
+        mixup=0.0,
+        cutmix=0.0,
+        resized=None,
+        **keywords,
     ):
         super().__init__(images, *arguments, **keywords)
         self.augmented = images if isinstance(images, AugmentedImages) else None
         self.pixel_range = pixel_range
         self.mixing = {"mixup": mixup, "cutmix": cutmix}
+        self.resized = resized
 
     def draw(self, seed, epoch):
         """Draw the order and the transforms of an epoch."""
         self.order = np.random.default_rng((seed, epoch)).permutation(self.rows)
         self.rng = np.random.default_rng((seed, epoch, 1))
         if self.augmented is not None:
-            self.draws = self.augmented.draws(epoch, seed, self.pixel_range)
+            arguments = epoch, seed, self.pixel_range, self.resized
+            self.draws = self.augmented.draws(*arguments)
 
     def _batch(self, images, rows, targets, weights):
         if self.augmented is not None:

@@ -365,6 +365,7 @@ class Net(NeuralNetClassifier):
             pixel_range=working_range(*self.network.pixel_range),
             mixup=self.mixup,
             cutmix=self.cutmix,
+            resized=self.network.spec.resized,
             **options,
         )
         if data.groups is not None:

@@ -71,6 +71,11 @@ class NetworkSpec:
         return (*(self.image_size or self.image_shape[:2]), self.image_shape[2])
 
     @property
+    def resized(self):
+        """Size and interpolation of images that are resized; None if none are."""
+        return self.image_size and (self.image_size, self.interpolation)
+
+    @property
     def is_named(self):
         """Whether another package builds the network by its name."""
         return self.kind in SOURCES

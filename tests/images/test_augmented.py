@@ -16,9 +16,20 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from torch.nn.functional import interpolate
 
 from sklcnn import augmentation
-from sklcnn.augmentation import RandomFlip, RandomNoise, RandomRotation, RandomScale
+from sklcnn.augmentation import (
+    RandomBlur,
+    RandomBrightness,
+    RandomContrast,
+    RandomErasing,
+    RandomFlip,
+    RandomGamma,
+    RandomNoise,
+    RandomRotation,
+    RandomScale,
+)
 from sklcnn.images import AugmentedImages
 from sklcnn.images._lazy import LazyImages
 
@@ -403,3 +414,62 @@ def test_cost_of_a_batch_does_not_depend_on_the_number_of_images(step):
         tracemalloc.stop()
 
     assert peaks[1] < 1.1 * peaks[0] + 10_000
+
+
+LARGER = (16, 24), "bilinear"
+
+
+def enlarge(images):
+    """Enlarge images as a network does."""
+    planes = images.permute(0, 3, 1, 2)
+    return interpolate(planes, LARGER[0], mode=LARGER[1]).permute(0, 2, 3, 1)
+
+
+@pytest.mark.parametrize(
+    "after", [(), (RandomBrightness(),), (RandomContrast(), RandomGamma())]
+)
+def test_the_step_that_interpolates_enlarges_as_well(after):
+    """It comes out sharper than from two interpolations, and colored alike."""
+    X = torch.as_tensor(random_images())
+    augmented = augment(X.numpy(), RandomFlip(), RandomRotation(20), *after)
+    first = augment(X.numpy(), RandomFlip(), RandomRotation(20))
+
+    drawn = augmented.draws(0, 1, enlarged=LARGER)(X, np.arange(12))
+    twice = enlarge(augmented.draws(0, 1)(X, np.arange(12)))
+
+    assert drawn.shape == twice.shape == (12, 16, 24, 3)
+    assert drawn.std() > 1.05 * twice.std()
+    assert np.corrcoef(drawn.flatten(), twice.flatten())[0, 1] > 0.8
+    plain = first.draws(0, 1, enlarged=LARGER)(X, np.arange(12))
+    assert torch.equal(drawn, plain) == (not after)
+
+
+@pytest.mark.parametrize(
+    ("steps", "larger"),
+    [
+        ((RandomFlip(), RandomBrightness()), (16, 24)),  # nothing is interpolated
+        ((RandomRotation(), RandomNoise()), (16, 24)),  # noise would be coarser
+        ((RandomRotation(), RandomErasing()), (16, 24)),
+        ((RandomRotation(), RandomBlur()), (16, 24)),
+        ((RandomRotation(order=0),), (16, 24)),
+        ((RandomRotation(),), (8, 9)),  # as they are
+        ((RandomRotation(),), (4, 24)),  # one side shrinks
+    ],
+)
+def test_images_keep_their_size_where_another_step_would_see_it(steps, larger):
+    """Then the network resizes what it is given, as without enlarging here."""
+    X = torch.as_tensor(random_images())
+    augmented = augment(X.numpy(), *steps)
+
+    drawn = augmented.draws(0, 1, enlarged=(larger, "bilinear"))(X, np.arange(12))
+
+    assert torch.equal(drawn, augmented.draws(0, 1)(X, np.arange(12)))
+
+
+def test_two_steps_that_can_not_be_merged_enlarge_once():
+    """The last one does."""
+    X = torch.as_tensor(random_images())
+    steps = RandomRotation(mode="edge"), RandomScale(mode="constant")
+    drawn = augment(X.numpy(), *steps).draws(0, 1, enlarged=LARGER)(X, np.arange(12))
+
+    assert drawn.shape == (12, 16, 24, 3)

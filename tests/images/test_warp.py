@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from skimage.transform import rotate
+from skimage.transform import rotate, warp
+from torch.nn.functional import interpolate
 
 from sklcnn.images._matrices import (
     about_center,
@@ -14,7 +15,12 @@ from sklcnn.images._matrices import (
     shear,
     translation,
 )
-from sklcnn.images._warp import PADDING_MODES, warp_array, warp_tensor
+from sklcnn.images._warp import (
+    PADDING_MODES,
+    warp_about_center,
+    warp_array,
+    warp_tensor,
+)
 
 SHAPES = [(7, 7, 1), (1, 9, 1), (8, 13, 3), (33, 20, 4), (28, 28, 2)]
 TOLERANCES = {np.float32: 1e-4, np.float64: 1e-12}
@@ -174,3 +180,55 @@ def test_border_is_the_median_color_of_the_border(shape, order):
             else:  # pixels halfway between two may be either
                 same = np.isclose(warped[..., channel], expected[0, ..., 0])
                 assert same.mean() > 0.98
+
+
+@pytest.mark.parametrize(("order", "interpolation"), [(1, "bilinear"), (3, "bicubic")])
+@pytest.mark.parametrize("mode", list(PADDING_MODES))
+@pytest.mark.parametrize("cval", [0.0, 0.3, "border"])
+def test_images_that_stay_are_enlarged_as_torch_does(cval, mode, order, interpolation):
+    """To the border, unless what lies outside is a mirror image."""
+    images = torch.rand(3, 9, 12, 2, generator=torch.Generator().manual_seed(0))
+    planes = images.permute(0, 3, 1, 2)
+    expected = interpolate(planes, (20, 41), mode=interpolation)
+
+    actual = warp_about_center(
+        images,
+        np.eye(3)[np.newaxis].repeat(3, axis=0),
+        mode=mode,
+        cval=cval,
+        order=order,
+        size=(20, 41),
+    )
+
+    inside = slice(8, -8) if "reflection" in PADDING_MODES[mode] else slice(None)
+    actual = actual.permute(0, 3, 1, 2)[:, :, inside, inside]
+    assert_allclose(actual, expected[:, :, inside, inside], atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [40, 400])
+def test_images_are_turned_and_enlarged_in_one_interpolation(side):
+    """As scikit-image does it, in parts of a batch too; outside lies the fill value."""
+    images = np.random.default_rng(0).random((3, 20, 16, 1))
+    turned = about_center(rotation(np.array([0.3, -0.2, 0.0])), 20, 16)
+    factor = 16 / side
+    smaller = np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2]])
+    smaller = np.vstack([smaller, [0, 0, 1]])
+    size = (side * 20 // 16, side)
+    expected = np.stack(
+        [
+            warp(image, matrix @ smaller, output_shape=size, cval=np.nan)
+            for image, matrix in zip(images, turned, strict=True)
+        ]
+    )
+
+    actual = warp_about_center(
+        torch.as_tensor(images),
+        rotation(np.array([0.3, -0.2, 0.0])),
+        cval=7.0,
+        size=size,
+    ).numpy()
+
+    known = np.isfinite(expected)
+    assert 0.7 < known.mean() < 1
+    assert_allclose(actual[known], expected[known], atol=1e-12)
+    assert (actual[:2, :2, :2] == 7).all()

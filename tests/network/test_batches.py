@@ -180,6 +180,24 @@ def test_training_batches_are_redrawn_as_their_rows_are(dtype):
     assert_allclose(images, expected[targets], atol=1e-5)
 
 
+def test_turned_images_that_the_network_enlarges_are_interpolated_once():
+    """Batches hold them enlarged; those of validation are left to the network."""
+    augmented = RandomRotation().fit_transform(random_images())
+    larger = (16, 16), "bicubic"
+    batches = make_batches(
+        augmented, TrainingBatches, pixel_range=(0.0, 250.0), resized=larger
+    )
+
+    batches.draw(3, 5)
+    images, targets = (torch.cat(parts) for parts in zip(*batches, strict=True))
+
+    draws = augmented.draws(5, 3, (0.0, 250.0), larger)
+    expected = draws(torch.as_tensor(augmented.images), np.arange(20))
+    assert images.shape == (20, 16, 16, 2)
+    assert_allclose(images, expected[targets], atol=1e-2)
+    assert next(iter(make_batches(augmented)))[0].shape[1:] == (8, 6, 2)
+
+
 def test_batches_to_validate_on_are_never_redrawn():
     """`Batches` give the images themselves, whatever note they carry."""
     X = random_images()
