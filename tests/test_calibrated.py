@@ -185,8 +185,8 @@ def test_random_steps_are_for_the_auxiliary_network_too():
 
 def test_sample_weights_count():
     """Wrong labels of no weight cost no confidence."""
-    X, y = make_noisy(600, share=0.0)
-    wrong = np.random.default_rng(2).random(600) < 0.4
+    X, y = make_noisy(300, share=0.0)
+    wrong = np.random.default_rng(2).random(300) < 0.4
     y = np.where(wrong, 1 - y, y)
 
     model = make_classifier().fit(X, y, sample_weight=np.where(wrong, 0.0, 1.0))

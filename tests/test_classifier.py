@@ -11,20 +11,17 @@ from PIL import Image
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from sklcnn import CNNClassifier
 
 
 def test_digits_are_learnt_untuned():
-    """Cross-validation on a third of the digits is at SVC's level."""
+    """From 400 of them, those of other writers, of which `SVC()` knows 0.87."""
     digits = load_digits()
-    cv = StratifiedKFold(3, shuffle=True, random_state=0)
+    X, y = digits.images[:900], digits.target[:900]
     model = CNNClassifier(calibration_fraction=0, random_state=0)
 
-    scores = cross_val_score(model, digits.images[:600], digits.target[:600], cv=cv)
-
-    assert scores.mean() > 0.97
+    assert model.fit(X[:400], y[:400]).score(X[400:], y[400:]) > 0.93
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (8, 8, 3), (7, 10, 4), (1, 30)])
