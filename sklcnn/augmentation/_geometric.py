@@ -22,11 +22,11 @@ from sklcnn.images._matrices import (
     shear,
     translation,
 )
-from sklcnn.images._warp import INTERPOLATIONS
+from sklcnn.images._warp import ORDERS
 
 _INTERPOLATION: dict = {
     **BORDER,
-    "order": [Options(Integral, set(INTERPOLATIONS))],
+    "order": [Options(Integral, set(ORDERS))],
     "p": [PROBABILITY],
 }
 

@@ -15,8 +15,7 @@ from sklcnn._tensors import to_device
 from sklcnn.images._random import normal_pixels, uniform_pixels
 from sklcnn.images._warp import INTERPOLATIONS, warp_about_center
 
-ORDERS = {name: order for order, name in INTERPOLATIONS.items()}
-"""Orders by the names that torch has for them."""
+_ORDERS = {name: order for order, name in INTERPOLATIONS.items()}
 
 
 class Stage(ABC):
@@ -217,33 +216,17 @@ class Warp(Stage):
         """
         if self.order != 1:
             return None
-        return EnlargingWarp(self, size, ORDERS[interpolation])
+        settings = {"order": _ORDERS[interpolation], "size": size}
+        return EnlargingWarp(self.matrices, self._outside() | settings)
 
     def __call__(self, batch, rows):
         """Warp the images; whole-pixel moves by the nearest pixel, which is exact."""
-        return self.warp(batch, rows, order=self.order or 0)
-
-    def warp(self, batch, rows, *, order, size=None):
-        """Warp images with another order or to another size than their own.
-
-        Parameters
-        ----------
-        batch : tensor of shape (n, height, width, n_channels)
-            Images as floats, on any device.
-        rows : ndarray of shape (n,)
-            Positions of the images among those that parameters were drawn for.
-        order : {0, 1, 3}
-            The nearest pixel, linear or cubic interpolation.
-        size : tuple of two ints, default=None
-            Height and width of the result. None keeps those of the images.
-
-        Returns
-        -------
-        warped : tensor of shape (n, height, width, n_channels)
-        """
-        mode, cval = self._border() or ("edge", 0.0)
-        settings = {"mode": mode, "cval": cval, "order": order, "size": size}
+        settings = self._outside() | {"order": self.order or 0}
         return warp_about_center(batch, self.matrices[rows], **settings)
+
+    def _outside(self):
+        mode, cval = self._border() or ("edge", 0.0)
+        return {"mode": mode, "cval": cval}
 
     def _border(self):
         """Pair the mode with the value outside, which only "constant" looks at."""
@@ -256,13 +239,12 @@ class Warp(Stage):
 class EnlargingWarp(Stage):
     """Warp and enlarge images in one interpolation, as sharp as `interpolate` alone."""
 
-    stage: Warp
-    size: tuple
-    order: int
+    matrices: np.ndarray
+    settings: dict
 
     def __call__(self, batch, rows):
         """Sample each pixel of the enlarged images."""
-        return self.stage.warp(batch, rows, order=self.order, size=self.size)
+        return warp_about_center(batch, self.matrices[rows], **self.settings)
 
 
 @dataclass

@@ -16,7 +16,11 @@ PADDING_MODES = {
     "symmetric": "reflection",
     "reflect": "reflection",
 }
+ORDERS = (0, 1)
+"""Orders of interpolation that scikit-image and torch compute alike."""
+
 INTERPOLATIONS = {0: "nearest", 1: "bilinear", 3: "bicubic"}
+"""Names that torch has for orders of interpolation."""
 
 
 def warp_array(images, matrices, *, mode="constant", cval=0.0, order=1):
