@@ -11,6 +11,7 @@ from numpydoc.validate import validate
 import sklcnn
 
 IGNORED = {
+    "GL01",  # a summary in the first line, to which numpydoc before 1.11 objects
     "ES01",  # one line is often all there is to say
     "RT02",  # a return value has a name where that says more than its type
 }
