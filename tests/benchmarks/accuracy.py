@@ -24,6 +24,11 @@ from tests.benchmarks._results import Table
 from tests.benchmarks._run import run_alone
 
 
+def add_options(parser):
+    """Let the longest trainings be left out."""
+    parser.add_argument("--most", type=int, default=60_000, help="most training images")
+
+
 def models(n_threads):
     """Make the models."""
     return {
@@ -80,12 +85,12 @@ def tasks_of(options):
     if options.quick:
         return {"200 digits": partial(few_digits, n_repeats=2)}
     data = fashion_mnist(options.data)
-    return {
-        "digits, 5 folds": digits_in_folds,
-        "200 digits": few_digits,
-        "2,000 Fashion-MNIST": partial(fashion, n=2000, n_repeats=3, data=data),
-        "60,000 Fashion-MNIST": partial(fashion, n=60_000, n_repeats=1, data=data),
-    }
+    tasks = {"digits, 5 folds": digits_in_folds, "200 digits": few_digits}
+    for n, n_repeats in ((2000, 3), (60_000, 1)):
+        if n <= options.most:
+            run = partial(fashion, n=n, n_repeats=n_repeats, data=data)
+            tasks[f"{n:,} Fashion-MNIST"] = run
+    return tasks
 
 
 def run(options):
