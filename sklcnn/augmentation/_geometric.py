@@ -22,11 +22,10 @@ from sklcnn.images._matrices import (
     shear,
     translation,
 )
-from sklcnn.images._warp import INTERPOLATIONS
 
 _INTERPOLATION: dict = {
     **BORDER,
-    "order": [Options(Integral, set(INTERPOLATIONS))],
+    "order": [Options(Integral, {0, 1})],
     "p": [PROBABILITY],
 }
 
