@@ -66,6 +66,7 @@ from sklcnn.network import (
     plan_training,
     release_memory,
     resolve_precision,
+    resolve_verbose,
     set_formats,
     set_statistics,
     softmax_in_place,
@@ -727,6 +728,7 @@ class CNNClassifier(
         elif not has_changed:
             return net
         net.set_params(callbacks=callbacks)
+        net.verbose = resolve_verbose(self.verbose, callbacks)
         net.asked_callbacks = self.callbacks
         return net
 
