@@ -582,8 +582,8 @@ class CNNClassifier(
             else:
                 net, checkpoints = self._begin(network, data, classes, seed)
             training = plan_training(net, data, self.get_params(deep=False))
-            resume(training, checkpoints)
-            calibrate_before(training, data, held_out, classes, self)
+            extends = resume(training, checkpoints)
+            calibrate_before(training, data, held_out, classes, self, extends=extends)
             self._train(attempt, training, classes, checkpoints, told)
             calibrate_after(training, held_out, self)
         release_memory(net.device)

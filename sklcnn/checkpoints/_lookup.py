@@ -127,19 +127,34 @@ def find_checkpoints(parameters, data, network, *, classes, seed):
 
 
 def resume(training, checkpoints):
-    """Restore a training from a checkpoint, if there is one that fits its network."""
+    """Restore a training from a checkpoint, if there is one that fits its network.
+
+    Parameters
+    ----------
+    training : Training
+        The training, before its first epoch.
+    checkpoints : Checkpoints or None
+        Where to look.
+
+    Returns
+    -------
+    extends : bool
+        Whether the checkpoint is that of a training which was to have fewer epochs.
+    """
     if checkpoints is None:
-        return
+        return False
     checkpoints.remove_partial_files()
     if checkpoints.found is None:
-        return
+        return False
     try:
         restore(training, checkpoints.found)
     except (KeyError, TypeError, ValueError) as error:
         checkpoints.reject(error)
-        return
+        return False
     if checkpoints.is_finished:
         checkpoints.discard()
+    n_planned = checkpoints.found.facts.get("n_epochs_planned", training.n_epochs)
+    return n_planned != training.n_epochs and not checkpoints.is_finished
 
 
 def saver(checkpoints):
