@@ -40,6 +40,7 @@ from sklcnn.network import (
     build_network,
     channel_statistics,
     check_function,
+    gradients,
     plain,
     release_memory,
     set_statistics,
@@ -268,7 +269,12 @@ class CNNFeatures(
             )
         images = check_images(plain(X), estimator=self)
         shape = resolve_image_shape(images.shape, self.image_shape, name=name)
-        with torch_threads(self.n_jobs) as limit, limit:
+        with (
+            torch_threads(self.n_jobs) as limit,
+            limit,
+            gradients(True) as mode,  # which find the last layer of the network
+            mode,
+        ):
             network = self._build(shape)
             self._set_statistics(network, images)
             blank = np.zeros((1, *shape), dtype=np.float32)
