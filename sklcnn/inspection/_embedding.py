@@ -274,7 +274,8 @@ class EmbeddingDisplay:
         known = [*(self.labels or []), *(self.new_labels or [])]
         n_others = len(set(known) - set(styles))
         if n_others:
-            entries.append((dot(OTHER_COLOR, "o"), f"{n_others} other classes"))
+            ending = "es" if n_others > 1 else ""
+            entries.append((dot(OTHER_COLOR, "o"), f"{n_others} other class{ending}"))
         if self.new_points is not None:
             plain = dot("white", "o", mec="black", ms=7)
             entries.append((plain, "new images"))
