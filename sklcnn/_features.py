@@ -359,6 +359,8 @@ class CNNFeatures(
         name = type(self).__name__
         counted = np.ones(images.shape[0])
         counted[getattr(images, "bad_rows", [])] = 0
+        if not counted.any():
+            raise ValueError(f"{name} got no image that can be read.")
         if network.origin is not None and self.standardize != "images":
             rows = np.flatnonzero(counted)
             chosen = np.linspace(0, len(rows) - 1, IMAGES_MEASURED).astype(int)

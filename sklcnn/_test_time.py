@@ -217,7 +217,7 @@ def _take_apart(estimator):
     inner = unwrap(estimator)
     if not isinstance(inner, Pipeline):  # that of a search which is not fitted
         inner = getattr(inner, "estimator", inner)
-    *steps, last = [step for _, step in flat_steps(inner)]
+    *steps, last = [step for _, step in flat_steps(inner)] or [None]
     random = [step for step in steps if isinstance(step, BaseAugmentation)]
     plain = steps[: len(steps) - len(random)]
     is_in_order = not any(isinstance(step, BaseAugmentation) for step in plain)

@@ -82,6 +82,8 @@ def add_validation(data, classes, image_shape, X_val, y_val, estimator):
     labels = check_labels(images, y_val, name=name)
     weights = np.ones(len(labels))
     weights[getattr(images, "bad_rows", [])] = 0
+    if not weights.any():
+        raise ValueError(f"{name} got no image in X_val that can be read.")
     targets = encode_labels(labels, classes, weights)
     valid = TrainingData(images, targets, weights, np.flatnonzero(weights))
     return replace(data, valid=valid)

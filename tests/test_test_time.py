@@ -157,6 +157,7 @@ def test_it_must_be_fitted_first(method):
     [
         CNNClassifier(),
         LogisticRegression(),
+        make_pipeline("passthrough"),
         make_pipeline(Flip(), CNNClassifier()),
         make_pipeline(RandomFlip(), Flip(), CNNClassifier()),
         make_pipeline(RandomFlip(), LogisticRegression()),
