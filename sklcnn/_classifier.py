@@ -558,7 +558,7 @@ class CNNClassifier(
         OSError
             If `checkpoint_dir` can't be written to.
         """
-        told = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
+        inputs = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
         with transaction(self) as attempt, attempt:
             continues = self.warm_start and self.__sklearn_is_fitted__()
             seed = self._seed if continues else self._draw_seed()
@@ -584,7 +584,7 @@ class CNNClassifier(
             training = plan_training(net, data, self.get_params(deep=False))
             extends = resume(training, checkpoints)
             calibrate_before(training, data, held_out, classes, self, extends=extends)
-            self._train(attempt, training, classes, checkpoints, told)
+            self._train(attempt, training, classes, checkpoints, inputs)
             calibrate_after(training, held_out, self)
         release_memory(net.device)
         return self
@@ -732,7 +732,7 @@ class CNNClassifier(
         net.asked_callbacks = self.callbacks
         return net
 
-    def _train(self, attempt, training, classes, checkpoints=None, told=None):
+    def _train(self, attempt, training, classes, checkpoints=None, inputs=None):
         """Train, and keep what was trained.
 
         Parameters
@@ -745,8 +745,8 @@ class CNNClassifier(
             Class labels.
         checkpoints : Checkpoints or None
             Where to save to.
-        told : dict or None
-            What callbacks of scikit-learn are told; None calls none.
+        inputs : dict or None
+            Inputs of `fit`, for callbacks of scikit-learn; None calls none.
         """
         net, options = training.net, {}
         fitted = {"_network": net.network, "_net": net, "classes_": classes}
@@ -758,10 +758,10 @@ class CNNClassifier(
             use_best_weights(training)
             attempt.keep()
             return
-        if told is not None:
-            root = begin_fit(self, training.n_epochs, **told)
-            options["begin_epoch"] = lambda: begin_epoch(root, self, **told)
-            options["end_epoch"] = lambda task: end_task(task, self, fitted, **told)
+        if inputs is not None:
+            root = begin_fit(self, training.n_epochs, **inputs)
+            options["begin_epoch"] = lambda: begin_epoch(root, self, **inputs)
+            options["end_epoch"] = lambda task: end_task(task, self, fitted, **inputs)
         if checkpoints is not None:
             options["save"] = saver(checkpoints)
         try:
@@ -773,8 +773,8 @@ class CNNClassifier(
                 checkpoints.discard()
             raise
         attempt.keep()
-        if told is not None:
-            end_task(root, self, fitted, **told)
+        if inputs is not None:
+            end_task(root, self, fitted, **inputs)
 
     def predict(self, X):
         """Predict the class labels of images.
@@ -907,7 +907,7 @@ class CNNClassifier(
         """Records of the epochs, a list of dict."""
         self._of_fitted("history_")
         return [
-            {key: value for key, value in record.items() if _is_told(key)}
+            {key: value for key, value in record.items() if _is_public(key)}
             for record in self._history()
         ]
 
@@ -978,6 +978,6 @@ _DEFAULTS = CNNClassifier().get_params(deep=False)
 """Parameters that a saved state of an older version may lack."""
 
 
-def _is_told(key):
+def _is_public(key):
     """Whether a record of an epoch is not for callbacks of skorch alone."""
     return key != "epoch" and not key.endswith(("_best", "_batch_count"))
