@@ -240,6 +240,7 @@ class Warp(Stage):
         Returns
         -------
         warped : tensor of shape (n, height, width, n_channels)
+            The warped images, of the size that was asked for.
         """
         mode, cval = self._border() or ("edge", 0.0)
         settings = {"mode": mode, "cval": cval, "order": order, "size": size}
