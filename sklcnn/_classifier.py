@@ -271,6 +271,9 @@ class CNNClassifier(
 
     See Also
     --------
+    available_networks : List networks by name.
+    CNNFeatures : Embeddings of a pretrained network, for any other estimator.
+    TestTimeAugmentation : Average predictions over random transforms.
     sklearn.neural_network.MLPClassifier : Fully-connected network on flat features.
 
     Notes
@@ -612,6 +615,14 @@ class CNNClassifier(
         -------
         self : CNNClassifier
             The classifier.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`; if `classes` are missing in the first call, or others in a
+            later one; or if a parameter that the network depends on has changed.
+        MemoryError
+            As in `fit`.
         """
         if classes is not None:
             classes = as_labels(classes, name=type(self).__name__)
@@ -788,6 +799,12 @@ class CNNClassifier(
         -------
         y : ndarray of shape (n_samples,)
             Class labels, in the dtype of those in `fit`.
+
+        Raises
+        ------
+        ValueError
+            If images are not valid or of another size than in `fit`, or if the outputs
+            of the network are not finite.
         """
         numbers = self._run("logits", X, finish=number_likeliest)
         check_numbers(numbers, name=type(self).__name__)

@@ -58,6 +58,7 @@ class TestTimeAugmentation(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     See Also
     --------
+    CNNClassifier : The classifier whose predictions are averaged.
     sklcnn.augmentation.RandomFlip : Mirror images at random.
     sklearn.frozen.FrozenEstimator : Keep a fitted estimator as it is.
 
