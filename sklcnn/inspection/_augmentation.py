@@ -224,7 +224,8 @@ def draw_as_trained(estimator, X, rows, epochs, *, name):
     originals : ndarray of shape (n, height, width, n_channels)
         Before the random transforms, on the scale of the network.
     draws : list of ndarray of shape (n, height, width, n_channels)
-        What the network is fed in each epoch.
+        What the network is fed in each epoch, in the size of the originals: where
+        `image_size` is larger, training enlarges images as they are drawn.
     """
     network = network_of_classifier(estimator, name=name)
     steps, last = take_apart(estimator)

@@ -543,7 +543,7 @@ def set_statistics(network, measured, parameters, *, dtype, name):
     network.set_statistics(*used)
     if network.origin is not None:
         network.origin = replace(network.origin, is_used=used is not measured)
-    network.pixel_dtype = str(dtype)
+    network.pixel_dtype = np.dtype(dtype).name  # of either byte order
 
 
 def widen_range(network, data, *, name):
