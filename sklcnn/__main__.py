@@ -77,15 +77,17 @@ def _make_parser():
         "steps.RandomDots; may be repeated",
     )
     predict.set_defaults(run=_predict)
-    told = commands.add_parser(
+    describing = commands.add_parser(
         "describe",
         help="tell what a saved model holds, without loading it",
         description="Tell parameters, classes, versions and metadata of a saved model. "
         "Nothing of it is run.",
     )
-    told.add_argument("model", help="file of `dump` or `to_onnx`")
-    told.add_argument("--json", action="store_true", help="print one object of JSON")
-    told.set_defaults(run=_describe)
+    describing.add_argument("model", help="file of `dump` or `to_onnx`")
+    describing.add_argument(
+        "--json", action="store_true", help="print one object of JSON"
+    )
+    describing.set_defaults(run=_describe)
     return parser
 
 
@@ -114,9 +116,9 @@ def _write_batch(predictor, files, writer, bar):
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", UserWarning)
         rows = _predict_batch(predictor, files)
-    told = [str(warning.message) for warning in caught]
-    told += [f"{file}: {row}" for file, row in rows if isinstance(row, str)]
-    for text in dict.fromkeys(told):
+    messages = [str(warning.message) for warning in caught]
+    messages += [f"{file}: {row}" for file, row in rows if isinstance(row, str)]
+    for text in dict.fromkeys(messages):
         bar.write(f"sklcnn: {text}", file=sys.stderr)
     read = [(file, row) for file, row in rows if not isinstance(row, str)]
     for file, row in read:

@@ -16,6 +16,9 @@ from sklcnn.network import (
     plan_training,
 )
 
+PARAMETER = "calibration_fraction"
+"""Parameter of the estimator that sets images aside."""
+
 LEAST_ROWS = 20
 """Number of images under which no temperature is fitted."""
 
@@ -54,11 +57,12 @@ def hold_out(data, classes, estimator, seed):
         return data, data.valid
     if estimator.calibration_fraction * len(data.rows) < MANY_ROWS_HELD_OUT:
         return data, None
-    data = set_rows_aside(data, classes, MOST_ROWS / len(data.rows), seed)
+    fraction = MOST_ROWS / len(data.rows)
+    data = set_rows_aside(data, classes, fraction, seed, parameter=PARAMETER)
     return replace(data, valid=None), data.valid
 
 
-def calibrate_before(training, data, held_out, classes, estimator):
+def calibrate_before(training, data, held_out, classes, estimator, *, extends=False):
     """Set the temperature of a network that begins to be trained on all images.
 
     An auxiliary network is trained on a part of the images, and the temperature fitted
@@ -76,9 +80,13 @@ def calibrate_before(training, data, held_out, classes, estimator):
         Class labels.
     estimator : CNNClassifier
         The estimator.
+    extends : bool, default=False
+        Whether the training goes on from the checkpoint of a shorter one, whose
+        auxiliary network was trained for fewer epochs.
     """
-    begins = not len(training.net.history) and training.net.network.origin is None
-    if held_out is None and begins and _is_wanted(estimator):
+    begins = extends or not len(training.net.history)
+    is_drawn = training.net.network.origin is None
+    if held_out is None and begins and is_drawn and _is_wanted(estimator):
         set_temperature(training, _find_temperature(training, data, classes, estimator))
 
 
@@ -106,13 +114,15 @@ def _find_temperature(training, data, classes, estimator):
     fraction = min(estimator.calibration_fraction, MOST_ROWS / len(data.rows))
     if fraction * len(data.rows) < LEAST_ROWS:
         return 1.0
-    data = set_rows_aside(data, classes, fraction, seed)
+    data = set_rows_aside(data, classes, fraction, seed, parameter=PARAMETER)
     share = SHARE_IF_RANDOM if isinstance(data.images, AugmentedImages) else SHARE
     n_epochs = max(math.ceil(share * training.n_epochs), LEAST_EPOCHS)
+    n_epochs = min(n_epochs, training.n_epochs)
     parameters = estimator.get_params(deep=False) | {
         "callbacks": None,
         "verbose": 0,
-        "max_epochs": min(n_epochs, training.n_epochs),
+        "max_epochs": n_epochs,
+        "n_frozen_epochs": estimator.n_frozen_epochs * n_epochs // training.n_epochs,
     }
     other = build_network(
         parameters,

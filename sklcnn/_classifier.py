@@ -66,6 +66,7 @@ from sklcnn.network import (
     plan_training,
     release_memory,
     resolve_precision,
+    resolve_verbose,
     set_formats,
     set_statistics,
     softmax_in_place,
@@ -270,6 +271,9 @@ class CNNClassifier(
 
     See Also
     --------
+    available_networks : List networks by name.
+    CNNFeatures : Embeddings of a pretrained network, for any other estimator.
+    TestTimeAugmentation : Average predictions over random transforms.
     sklearn.neural_network.MLPClassifier : Fully-connected network on flat features.
 
     Notes
@@ -557,7 +561,7 @@ class CNNClassifier(
         OSError
             If `checkpoint_dir` can't be written to.
         """
-        told = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
+        inputs = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
         with transaction(self) as attempt, attempt:
             continues = self.warm_start and self.__sklearn_is_fitted__()
             seed = self._seed if continues else self._draw_seed()
@@ -581,9 +585,9 @@ class CNNClassifier(
             else:
                 net, checkpoints = self._begin(network, data, classes, seed)
             training = plan_training(net, data, self.get_params(deep=False))
-            resume(training, checkpoints)
-            calibrate_before(training, data, held_out, classes, self)
-            self._train(attempt, training, classes, checkpoints, told)
+            extends = resume(training, checkpoints)
+            calibrate_before(training, data, held_out, classes, self, extends=extends)
+            self._train(attempt, training, classes, checkpoints, inputs)
             calibrate_after(training, held_out, self)
         release_memory(net.device)
         return self
@@ -611,6 +615,14 @@ class CNNClassifier(
         -------
         self : CNNClassifier
             The classifier.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`; if `classes` are missing in the first call, or others in a
+            later one; or if a parameter that the network depends on has changed.
+        MemoryError
+            As in `fit`.
         """
         if classes is not None:
             classes = as_labels(classes, name=type(self).__name__)
@@ -727,10 +739,11 @@ class CNNClassifier(
         elif not has_changed:
             return net
         net.set_params(callbacks=callbacks)
+        net.verbose = resolve_verbose(self.verbose, callbacks)
         net.asked_callbacks = self.callbacks
         return net
 
-    def _train(self, attempt, training, classes, checkpoints=None, told=None):
+    def _train(self, attempt, training, classes, checkpoints=None, inputs=None):
         """Train, and keep what was trained.
 
         Parameters
@@ -743,8 +756,8 @@ class CNNClassifier(
             Class labels.
         checkpoints : Checkpoints or None
             Where to save to.
-        told : dict or None
-            What callbacks of scikit-learn are told; None calls none.
+        inputs : dict or None
+            Inputs of `fit`, for callbacks of scikit-learn; None calls none.
         """
         net, options = training.net, {}
         fitted = {"_network": net.network, "_net": net, "classes_": classes}
@@ -756,10 +769,10 @@ class CNNClassifier(
             use_best_weights(training)
             attempt.keep()
             return
-        if told is not None:
-            root = begin_fit(self, training.n_epochs, **told)
-            options["begin_epoch"] = lambda: begin_epoch(root, self, **told)
-            options["end_epoch"] = lambda task: end_task(task, self, fitted, **told)
+        if inputs is not None:
+            root = begin_fit(self, training.n_epochs, **inputs)
+            options["begin_epoch"] = lambda: begin_epoch(root, self, **inputs)
+            options["end_epoch"] = lambda task: end_task(task, self, fitted, **inputs)
         if checkpoints is not None:
             options["save"] = saver(checkpoints)
         try:
@@ -771,8 +784,8 @@ class CNNClassifier(
                 checkpoints.discard()
             raise
         attempt.keep()
-        if told is not None:
-            end_task(root, self, fitted, **told)
+        if inputs is not None:
+            end_task(root, self, fitted, **inputs)
 
     def predict(self, X):
         """Predict the class labels of images.
@@ -786,6 +799,12 @@ class CNNClassifier(
         -------
         y : ndarray of shape (n_samples,)
             Class labels, in the dtype of those in `fit`.
+
+        Raises
+        ------
+        ValueError
+            If images are not valid or of another size than in `fit`, or if the outputs
+            of the network are not finite.
         """
         numbers = self._run("logits", X, finish=number_likeliest)
         check_numbers(numbers, name=type(self).__name__)
@@ -905,7 +924,7 @@ class CNNClassifier(
         """Records of the epochs, a list of dict."""
         self._of_fitted("history_")
         return [
-            {key: value for key, value in record.items() if _is_told(key)}
+            {key: value for key, value in record.items() if _is_public(key)}
             for record in self._history()
         ]
 
@@ -976,6 +995,6 @@ _DEFAULTS = CNNClassifier().get_params(deep=False)
 """Parameters that a saved state of an older version may lack."""
 
 
-def _is_told(key):
+def _is_public(key):
     """Whether a record of an epoch is not for callbacks of skorch alone."""
     return key != "epoch" and not key.endswith(("_best", "_batch_count"))

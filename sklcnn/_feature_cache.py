@@ -39,7 +39,20 @@ PIXELS_HASHED = 2**22
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a full disk, which must not end a search that is half done."""
 
-_writing = threading.Lock()
+
+class _Writing:
+    """Turn of the threads that write, of which a forked process has none."""
+
+    lock = threading.Lock()
+
+    @classmethod
+    def renew(cls):
+        """Free it in the child."""
+        cls.lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Writing.renew)
 
 
 class FeatureCache:
@@ -145,7 +158,7 @@ class FeatureCache:
         records["checksum"] = _checksums(records)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with _writing, open(self._own_file(), "ab") as file:
+            with _Writing.lock, open(self._own_file(), "ab") as file:
                 _append(file, records)
         except OSError as error:
             message = f"cache_dir={str(self.root)!r} can't be written to: {error}."

@@ -40,6 +40,7 @@ from sklcnn.network import (
     build_network,
     channel_statistics,
     check_function,
+    gradients,
     plain,
     release_memory,
     set_statistics,
@@ -268,7 +269,12 @@ class CNNFeatures(
             )
         images = check_images(plain(X), estimator=self)
         shape = resolve_image_shape(images.shape, self.image_shape, name=name)
-        with torch_threads(self.n_jobs) as limit, limit:
+        with (
+            torch_threads(self.n_jobs) as limit,
+            limit,
+            gradients(True) as mode,  # which find the last layer of the network
+            mode,
+        ):
             network = self._build(shape)
             self._set_statistics(network, images)
             blank = np.zeros((1, *shape), dtype=np.float32)
@@ -353,6 +359,8 @@ class CNNFeatures(
         name = type(self).__name__
         counted = np.ones(images.shape[0])
         counted[getattr(images, "bad_rows", [])] = 0
+        if not counted.any():
+            raise ValueError(f"{name} got no image that can be read.")
         if network.origin is not None and self.standardize != "images":
             rows = np.flatnonzero(counted)
             chosen = np.linspace(0, len(rows) - 1, IMAGES_MEASURED).astype(int)

@@ -17,7 +17,7 @@ from sklcnn._classifier import CNNClassifier
 from sklcnn._pipelines import flat_steps, unwrap
 from sklcnn._pixels import pixel_scale, working_range
 from sklcnn._sklearn import Interval, fit_context
-from sklcnn._validation import check_images, resolve_image_shape
+from sklcnn._validation import check_images
 from sklcnn.augmentation import BaseAugmentation
 from sklcnn.images._augmented import Draws
 
@@ -58,6 +58,7 @@ class TestTimeAugmentation(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     See Also
     --------
+    CNNClassifier : The classifier whose predictions are averaged.
     sklcnn.augmentation.RandomFlip : Mirror images at random.
     sklearn.frozen.FrozenEstimator : Keep a fitted estimator as it is.
 
@@ -121,6 +122,16 @@ class TestTimeAugmentation(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Class labels, sorted."""
         return self.estimator_.classes_
 
+    @property
+    def n_features_in_(self):
+        """Number of features of flat images."""
+        return self.estimator_.n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        """Names of the features of flat images that were fitted as a data frame."""
+        return self.estimator_.feature_names_in_
+
     def predict_proba(self, X):
         """Predict the mean probabilities of the classes.
 
@@ -150,13 +161,11 @@ class TestTimeAugmentation(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _draw(self, images, random, classifier):
         """Transform images, once for each draw."""
-        shape = resolve_image_shape(
-            images.shape, classifier.image_shape, name=type(self).__name__
-        )
+        shape = classifier.image_shape_
         scale = pixel_scale(images.dtype)
         real = np.float64 if images.dtype == np.float64 else np.float32
         batch = torch.from_numpy(images.reshape(-1, *shape).astype(real) * real(scale))
-        pixel_range = working_range(*classifier.net_.network.pixel_range)
+        pixel_range = working_range(*classifier._network.pixel_range)
         rows = np.zeros(len(images), dtype=np.intp)  # the same transform for all
         for number in range(self.n_draws):
             counters = (self.random_state, number)
@@ -176,7 +185,8 @@ class TestTimeAugmentation(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         y : ndarray of shape (n_samples,)
             Class labels, in the dtype of those in `fit`.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
 
     def predict_log_proba(self, X):
         """Predict the logarithms of the mean probabilities of the classes.
@@ -208,7 +218,7 @@ def _take_apart(estimator):
     inner = unwrap(estimator)
     if not isinstance(inner, Pipeline):  # that of a search which is not fitted
         inner = getattr(inner, "estimator", inner)
-    *steps, last = [step for _, step in flat_steps(inner)]
+    *steps, last = [step for _, step in flat_steps(inner)] or [None]
     random = [step for step in steps if isinstance(step, BaseAugmentation)]
     plain = steps[: len(steps) - len(random)]
     is_in_order = not any(isinstance(step, BaseAugmentation) for step in plain)

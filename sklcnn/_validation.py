@@ -280,7 +280,7 @@ def warn_if_other_depth(dtype, fitted_dtype, *, name):
         Name of the estimator, for messages.
     """
     depths = {"uint8", "uint16"}
-    if {str(dtype), fitted_dtype} == depths:
+    if {np.dtype(dtype).name, fitted_dtype} == depths:
         warn_user(
             f"{name} was fitted on images of dtype {fitted_dtype} and got images of "
             f"dtype {dtype}. Each counts as 0 to 1 over the whole range of its dtype, "

@@ -9,7 +9,7 @@ from sklcnn._validation import check_image_shape, check_images
 from sklcnn.network import TrainingData, plain, split_rows
 
 
-def set_rows_aside(data, classes, fraction, seed):
+def set_rows_aside(data, classes, fraction, seed, *, parameter="validation_fraction"):
     """Set rows of training data aside, the same share of every class.
 
     Parameters
@@ -22,15 +22,25 @@ def set_rows_aside(data, classes, fraction, seed):
         Share of the rows, in (0, 1).
     seed : int
         Seed of the random choice.
+    parameter : {"validation_fraction", "calibration_fraction"}, \
+            default="validation_fraction"
+        Parameter of the estimator that asks for it, for messages.
 
     Returns
     -------
     data : TrainingData
         The rest, with the rows set aside to validate on.
+
+    Raises
+    ------
+    ValueError
+        If that can't be done: with too few rows, or too few groups.
     """
     groups = None if data.groups is None else data.groups[data.rows]
     labels = classes[data.targets[data.rows]]
-    rows, valid_rows = split_rows(data.rows, labels, fraction, seed, groups)
+    rows, valid_rows = split_rows(
+        data.rows, labels, fraction, seed, groups, parameter=parameter
+    )
     return replace(data, rows=rows, valid=replace(data, rows=valid_rows))
 
 
@@ -72,6 +82,8 @@ def add_validation(data, classes, image_shape, X_val, y_val, estimator):
     labels = check_labels(images, y_val, name=name)
     weights = np.ones(len(labels))
     weights[getattr(images, "bad_rows", [])] = 0
+    if not weights.any():
+        raise ValueError(f"{name} got no image in X_val that can be read.")
     targets = encode_labels(labels, classes, weights)
     valid = TrainingData(images, targets, weights, np.flatnonzero(weights))
     return replace(data, valid=valid)

@@ -90,6 +90,39 @@ def test_finished_and_killed_trainings_have_the_same_temperature(tmp_path):
     assert model.temperature_ == expected.temperature_
 
 
+def test_a_training_that_goes_on_for_longer_has_the_temperature_of_a_long_one(tmp_path):
+    """Its auxiliary network has more epochs than that of the shorter one had."""
+    X, y = make_noisy(150)
+    known = {"lr_schedule": "constant", "random_state": 0}
+    expected = make_classifier(**known, max_epochs=12).fit(X, y)
+    model = make_classifier(**known, checkpoint_dir=tmp_path)
+
+    shorter = model.set_params(max_epochs=4).fit(X, y).temperature_
+    model.set_params(max_epochs=12).fit(X, y)
+
+    assert model.temperature_ == expected.temperature_ != shorter
+    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+
+
+def test_the_auxiliary_network_is_frozen_for_the_same_share_of_its_epochs():
+    """It has fewer epochs: a warning would say that all of them are frozen."""
+    X, y = make_noisy(150)
+
+    model = make_classifier(max_epochs=20, n_frozen_epochs=8).fit(X, y)
+
+    assert model.temperature_ != 1
+
+
+def test_the_error_names_the_parameter_that_sets_images_aside():
+    """It is not that of early stopping, which is off."""
+    X, y = make_noisy(150)
+
+    with pytest.raises(ValueError, match="calibration_fraction=0, which") as caught:
+        make_classifier(max_epochs=1).fit(X, y, groups=np.zeros(150))
+
+    assert "early_stopping" not in str(caught.value)
+
+
 @pytest.mark.parametrize("how", ["early_stopping", "X_val"])
 def test_validation_images_calibrate(how):
     """No auxiliary network is needed."""

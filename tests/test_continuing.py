@@ -76,6 +76,7 @@ def test_what_a_network_depends_on_is_not_changed(tiny, colors, name, method):
     "change",
     [
         {"image_shape": [12, 12, 3]},
+        {"image_shape": None},
         {"conv_channels": [4]},
         {"hidden_units": []},
         {"standardize": "images"},
@@ -88,6 +89,17 @@ def test_what_comes_to_the_same_is_no_change(tiny, colors, change, method):
     model = tiny.set_params(image_shape=(12, 12, 3)).fit(*colors)
 
     train_on(model.set_params(**change), method, *colors)
+
+    assert model.n_iter_ > 2
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_the_shape_may_be_named_later_on(tiny, colors, method):
+    """As an array, too, where `fit` has found it by itself."""
+    X, y = colors[0].reshape(-1, 12, 12, 3), colors[1]
+    model = tiny.fit(X, y)
+
+    train_on(model.set_params(image_shape=np.array([12, 12, 3])), method, X, y)
 
     assert model.n_iter_ > 2
 
@@ -145,6 +157,28 @@ def test_what_a_training_depends_on_is_used(tiny, noise, change):
     weights = [model.net_.module_.state_dict() for model in models]
     assert any(not np.allclose(weights[0][key], weights[1][key]) for key in weights[0])
     assert models[1].n_iter_ == len(models[1].history_) == 3
+
+
+@pytest.mark.parametrize("precision", ["float64", "bfloat16"])
+def test_another_precision_is_used_after_loading(tiny, noise, precision):
+    """The network of a file has the number format that it was saved in."""
+    model = tiny.set_params(precision="float32").fit(*noise)
+    copy = pickle.loads(pickle.dumps(model))
+
+    copy.set_params(precision=precision).partial_fit(*noise)
+    model.set_params(precision=precision).partial_fit(*noise)
+
+    assert copy.net_.network.dtype == model.net_.network.dtype
+    assert copy.net_.network.bfloat16 == model.net_.network.bfloat16
+    assert copy.n_iter_ == len(copy.history_) == 3
+
+
+def test_another_device_is_used_after_loading(tiny, noise):
+    """One that is not here is an error, as without loading."""
+    model = pickle.loads(pickle.dumps(tiny.set_params(device="cpu").fit(*noise)))
+
+    with pytest.raises(ValueError, match="device='xpu'"):
+        model.set_params(device="xpu").partial_fit(*noise)
 
 
 def test_callbacks_of_the_net_outlive_another_optimizer(tiny, noise):

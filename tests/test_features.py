@@ -193,6 +193,14 @@ def test_fit_leaves_unreadable_files_out(features, paths):
     assert features.fit(images).image_shape_ == (8, 8, 1)
 
 
+def test_files_none_of_which_can_be_read_are_an_error(features):
+    """There would be no pixel to measure."""
+    images = ImageFiles(["gone.png", "lost.png"], 8, color_mode="gray", bad_rows=[0, 1])
+
+    with pytest.raises(ValueError, match="CNNFeatures got no image that can be read"):
+        features.fit(images)
+
+
 def test_random_steps_have_no_effect_and_it_is_said(features, noise):
     """A transformer gives one row an image."""
     X, _ = noise

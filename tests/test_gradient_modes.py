@@ -8,7 +8,7 @@ import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
-from sklcnn import CNNClassifier
+from sklcnn import CNNClassifier, CNNFeatures
 from sklcnn.inspection import saliency_maps
 
 MODES = {"no_grad": torch.no_grad, "inference_mode": torch.inference_mode}
@@ -60,3 +60,24 @@ def test_training_needs_no_gradients_of_the_caller(mode, train, tiny, noise):
     model.partial_fit(*noise)
     if maps is not None:
         assert np.ptp(maps) > 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.filterwarnings("ignore:.*random weights")
+def test_features_need_no_gradients_of_the_caller(mode, noise):
+    """A function's network is tried, and its last layer found, as elsewhere."""
+
+    def network(n_channels, n_classes):
+        """Build layers of one's own."""
+        layers = torch.nn.Linear(64, 5), torch.nn.Linear(5, n_classes)
+        return torch.nn.Sequential(torch.nn.Flatten(), *layers)
+
+    X, features = noise[0], CNNFeatures(network, random_state=0)
+    expected = clone(features).fit_transform(X)
+
+    with MODES[mode]():
+        actual = features.fit_transform(X)
+        assert not torch.is_grad_enabled()
+
+    assert_array_equal(actual, expected)
+    assert expected.shape == (30, 5)

@@ -61,6 +61,17 @@ def test_lazy_pixels_in_another_range_warn(tiny):
         tiny.predict(Stored(X * 255))
 
 
+@pytest.mark.parametrize("dtype", ["uint16", ">u2"])
+def test_lazy_pixels_of_another_depth_warn(tiny, dtype):
+    """In whatever order their bytes are."""
+    short, long = (X * 255).astype(np.uint8), (X * 65535).astype(dtype)
+
+    with pytest.warns(UserWarning, match="fitted on images of dtype uint16 and got"):
+        tiny.fit(long, Y).predict(Stored(short))
+    with pytest.warns(UserWarning, match="fitted on images of dtype uint8 and got"):
+        tiny.fit(short, Y).predict(Stored(long))
+
+
 def test_warnings_name_the_line_of_the_user(tiny):
     """Not one of the package."""
     tiny.fit(X, Y)

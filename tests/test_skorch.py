@@ -321,6 +321,19 @@ def test_progress_is_printed(noise, capsys):
     assert "train_loss" in capsys.readouterr().out
 
 
+def test_progress_of_further_parts_is_printed(tiny, noise, capsys):
+    """`PrintLog` prints as well where it is set later on."""
+    tiny.set_params(verbose=0).fit(*noise)
+
+    tiny.set_params(callbacks=[callbacks.PrintLog()]).partial_fit(*noise)
+    printed = capsys.readouterr().out
+    tiny.set_params(callbacks=None).partial_fit(*noise)
+
+    assert "train_loss" in printed
+    assert not capsys.readouterr().out
+    assert not tiny.net_.verbose
+
+
 def test_net_is_quiet(noise):
     """Nothing of the above is deprecated."""
     with warnings.catch_warnings():

@@ -12,6 +12,7 @@ from skorch.callbacks import Callback, Checkpoint, EpochScoring
 from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
 
 from sklcnn import CNNClassifier
+from sklcnn.images import ImageFiles
 from sklcnn.preprocessing import Resize
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
@@ -106,6 +107,9 @@ def test_images_to_validate_on_are_checked(tiny, noise):
         tiny.fit(X, y, X_val=X, y_val=y + 1)
     with pytest.raises(ValueError, match="was fitted on images of shape"):
         tiny.fit(X, y, X_val=X[:, :4], y_val=y)
+    unreadable = ImageFiles(["gone.png"], 8, color_mode="gray", bad_rows=[0])
+    with pytest.raises(ValueError, match="no image in X_val that can be read"):
+        tiny.fit(X, y, X_val=unreadable, y_val=[0])
 
 
 def test_images_to_validate_on_go_through_pipelines(noise):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -127,11 +128,36 @@ def test_flat_images_keep_their_shape():
     assert_allclose(actual, image.predict_proba(X), atol=1e-6)
 
 
+def test_what_flat_images_were_fitted_on_is_known():
+    """Number and names of their features, as of the estimator; images have none."""
+    pd = pytest.importorskip("pandas")
+    X, y = make_images()
+    frame = pd.DataFrame(X.reshape(-1, 64), columns=[f"pixel{i}" for i in range(64)])
+    model = TestTimeAugmentation(make_model(RandomFlip(), max_epochs=1), n_draws=1)
+
+    flat = clone(model).fit(frame, y)
+
+    assert flat.n_features_in_ == 64
+    assert_array_equal(flat.feature_names_in_, frame.columns)
+    assert not hasattr(model.fit(X, y), "n_features_in_")
+    assert not hasattr(clone(model), "n_features_in_")
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])
+def test_it_must_be_fitted_first(method):
+    """Whatever is asked for, the error is that of scikit-learn."""
+    model = TestTimeAugmentation(make_model(RandomFlip()))
+
+    with pytest.raises(NotFittedError, match="TestTimeAugmentation instance is not"):
+        getattr(model, method)(make_images()[0])
+
+
 @pytest.mark.parametrize(
     "estimator",
     [
         CNNClassifier(),
         LogisticRegression(),
+        make_pipeline("passthrough"),
         make_pipeline(Flip(), CNNClassifier()),
         make_pipeline(RandomFlip(), Flip(), CNNClassifier()),
         make_pipeline(RandomFlip(), LogisticRegression()),

@@ -19,6 +19,8 @@ from sklearn.utils.fixes import parse_version
 from skorch.callbacks import Callback
 
 from sklcnn import CNNClassifier
+from sklcnn._feature_cache import FeatureCache, _Writing
+from sklcnn.images._cache import CACHE, HEADERS
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 
@@ -248,6 +250,32 @@ def run_in_fork(function):
 
 
 forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system can't fork")
+
+
+def finish_in_time(function):
+    """Call a function in a thread; tell whether it ends within seconds."""
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    thread.join(5)
+    return not thread.is_alive()
+
+
+@forking
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_process_forked_beside_reading_has_caches(tmp_path):
+    """Locks that other threads held at that moment would be waited for for ever."""
+    features = np.zeros((1, 3), np.float32)
+    cache = FeatureCache(tmp_path, "address", 3, features.dtype)
+
+    def use():
+        CACHE.put("group", "path", (1,), np.zeros(3))
+        HEADERS.find(__file__, "key", lambda: 1)
+        cache.write([bytes(16)], features)
+
+    with CACHE._lock, HEADERS._lock, _Writing.lock:
+        assert run_in_fork(lambda: finish_in_time(use))
+
+    assert cache.refresh()
 
 
 @forking

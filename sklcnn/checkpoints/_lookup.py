@@ -57,15 +57,7 @@ def find_checkpoints(parameters, data, network, *, classes, seed):
     checkpoints : Checkpoints or None
         None where no folder is to be used, or none can be.
     """
-    if parameters["checkpoint_dir"] is None:
-        return None
-    callbacks = map(without_name, parameters["callbacks"] or ())
-    if any(getattr(callback, "is_shared", False) for callback in callbacks):
-        warnings.warn(
-            "checkpoint_dir is not used where processes share a training: one of them "
-            "may find what another does not.",
-            UserWarning,
-        )
+    if parameters["checkpoint_dir"] is None or _is_shared(parameters["callbacks"]):
         return None
     if parameters["random_state"] is None:
         warnings.warn(
@@ -73,40 +65,8 @@ def find_checkpoints(parameters, data, network, *, classes, seed):
             "another seed. Set random_state to an int.",
             UserWarning,
         )
-    known = {
-        name: _as_plain(value)
-        for name, value in parameters.items()
-        if name not in LEFT_OUT
-    }
-    last = int(known.pop("max_epochs")) if _extends_shorter(parameters) else None
-    facts = {
-        "parameters": known,
-        "seed": seed,
-        "classes": classes,
-        "targets": data.targets,
-        "rows": data.rows,
-        "device": describe_device(network.device),
-        "n_threads": count_threads(parameters["n_jobs"]),
-        "formats": (network.dtype, network.bfloat16),
-        "resized": network.spec.resized,
-        "standardized": (parameters["standardize"], network.expected_statistics),
-        "groups": data.groups,
-    }
-    shape, valid = network.spec.image_shape, data.valid
-    facts = {key: value for key, value in facts.items() if value is not None}
     try:
-        if valid is not None:
-            facts["valid"] = [valid.rows, valid.targets, valid.weights]
-            if valid.images is not data.images:
-                images = describe_images(valid.images, valid.rows, shape)
-                facts["valid"].append(repr(images))
-        address = address_of(
-            facts,
-            network.module.body,
-            data.images,
-            data.weights,
-            shape,
-        )
+        address = _find_address(parameters, data, network, classes=classes, seed=seed)
     except TypeError as error:
         warnings.warn(
             f"checkpoint_dir is not used, as {error}: network, callbacks and random "
@@ -114,6 +74,7 @@ def find_checkpoints(parameters, data, network, *, classes, seed):
             UserWarning,
         )
         return None
+    last = int(parameters["max_epochs"]) if _extends_shorter(parameters) else None
     checkpoints = Checkpoints(
         parameters["checkpoint_dir"],
         address,
@@ -127,19 +88,34 @@ def find_checkpoints(parameters, data, network, *, classes, seed):
 
 
 def resume(training, checkpoints):
-    """Restore a training from a checkpoint, if there is one that fits its network."""
+    """Restore a training from a checkpoint, if there is one that fits its network.
+
+    Parameters
+    ----------
+    training : Training
+        The training, before its first epoch.
+    checkpoints : Checkpoints or None
+        Where to look.
+
+    Returns
+    -------
+    extends : bool
+        Whether the checkpoint is that of a training which was to have fewer epochs.
+    """
     if checkpoints is None:
-        return
+        return False
     checkpoints.remove_partial_files()
     if checkpoints.found is None:
-        return
+        return False
     try:
         restore(training, checkpoints.found)
     except (KeyError, TypeError, ValueError) as error:
         checkpoints.reject(error)
-        return
+        return False
     if checkpoints.is_finished:
         checkpoints.discard()
+    n_planned = checkpoints.found.facts.get("n_epochs_planned", training.n_epochs)
+    return n_planned != training.n_epochs and not checkpoints.is_finished
 
 
 def saver(checkpoints):
@@ -160,6 +136,49 @@ def saver(checkpoints):
 
     save.has_begun = False
     return save
+
+
+def _is_shared(callbacks):
+    """Whether processes share the training; a warning then says what that means."""
+    if not any(getattr(without_name(c), "is_shared", False) for c in callbacks or ()):
+        return False
+    warnings.warn(
+        "checkpoint_dir is not used where processes share a training: one of them "
+        "may find what another does not.",
+        UserWarning,
+    )
+    return True
+
+
+def _find_address(parameters, data, network, *, classes, seed):
+    """Hash what the result depends on, as `address_of` does."""
+    left_out = LEFT_OUT | ({"max_epochs"} if _extends_shorter(parameters) else set())
+    facts = {
+        "parameters": {
+            name: _as_plain(value)
+            for name, value in parameters.items()
+            if name not in left_out
+        },
+        "seed": seed,
+        "classes": classes,
+        "targets": data.targets,
+        "rows": data.rows,
+        "device": describe_device(network.device),
+        "n_threads": count_threads(parameters["n_jobs"]),
+        "formats": (network.dtype, network.bfloat16),
+        "resized": network.spec.resized,
+        "standardized": (parameters["standardize"], network.expected_statistics),
+        "groups": data.groups,
+    }
+    facts = {key: value for key, value in facts.items() if value is not None}
+    shape, valid = network.spec.image_shape, data.valid
+    if valid is not None:
+        facts["valid"] = [valid.rows, valid.targets, valid.weights]
+        if valid.images is not data.images:
+            images = describe_images(valid.images, valid.rows, shape)
+            facts["valid"].append(repr(images))
+    body = network.module.body
+    return address_of(facts, body, data.images, data.weights, shape)
 
 
 def _extends_shorter(parameters):

@@ -28,6 +28,7 @@ def state_of(training):
     net, stopping = training.net, training.stopping
     facts = {
         "n_epochs": len(net.history),
+        "n_epochs_planned": training.n_epochs,
         "n_parts": net.n_parts,
         "temperature": net.module_.temperature,
         "stopped": bool(training.is_stopped),

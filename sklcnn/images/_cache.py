@@ -130,3 +130,13 @@ def stamp_of(path):
 
 HEADERS, CHECKS, LOOKS = FactCache(N_FACTS), FactCache(N_FACTS), FactCache(N_FACTS)
 """Headers of files, whether files can be read, and what their pixels look like."""
+
+
+def _renew_locks():
+    """Free the locks in a forked process, which lacks the threads that held them."""
+    for cache in (CACHE, HEADERS, CHECKS, LOOKS):
+        cache._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)

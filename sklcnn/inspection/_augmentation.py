@@ -15,7 +15,7 @@ from sklcnn.inspection._parts import (
     n_images_of,
     names_of,
     network_input,
-    network_of,
+    network_of_classifier,
     take_apart,
     take_rows,
 )
@@ -110,7 +110,8 @@ class AugmentationDisplay:
         import_pyplot(name)
         rows = check_rows(rows, n_images_of(X), n_default=N_IMAGES, name=name)
         epochs = _check_epochs(epochs, name)
-        pixel_range = working_range(*network_of(estimator, name=name).pixel_range)
+        network = network_of_classifier(estimator, name=name)
+        pixel_range = working_range(*network.pixel_range)
         originals, draws = draw_as_trained(estimator, X, rows, epochs, name=name)
         return cls._of_arrays(
             originals, draws, pixel_range, epochs, names_of(X, rows)
@@ -223,9 +224,10 @@ def draw_as_trained(estimator, X, rows, epochs, *, name):
     originals : ndarray of shape (n, height, width, n_channels)
         Before the random transforms, on the scale of the network.
     draws : list of ndarray of shape (n, height, width, n_channels)
-        What the network is fed in each epoch.
+        What the network is fed in each epoch, in the size of the originals: where
+        `image_size` is larger, training enlarges images as they are drawn.
     """
-    network = network_of(estimator, name=name)
+    network = network_of_classifier(estimator, name=name)
     steps, last = take_apart(estimator)
     random_steps = []
     for step in steps:  # others after them make the random steps lose their effect

@@ -274,7 +274,8 @@ class EmbeddingDisplay:
         known = [*(self.labels or []), *(self.new_labels or [])]
         n_others = len(set(known) - set(styles))
         if n_others:
-            entries.append((dot(OTHER_COLOR, "o"), f"{n_others} other classes"))
+            ending = "es" if n_others > 1 else ""
+            entries.append((dot(OTHER_COLOR, "o"), f"{n_others} other class{ending}"))
         if self.new_points is not None:
             plain = dot("white", "o", mec="black", ms=7)
             entries.append((plain, "new images"))
@@ -299,52 +300,50 @@ class EmbeddingDisplay:
 
     def _draw_pictures(self, styles):
         """Draw thumbnails that do not overlap, with frames in the colors of classes."""
-        from matplotlib.offsetbox import AnnotationBbox, OffsetImage
-
-        ax, places = self.ax_, []
-        points, labels = (
-            list(self.points),
-            list(self.labels or [None] * len(self.points)),
-        )
+        points, labels = list(self.points), self._labels_of(self.points, self.labels)
         if self.new_points is not None:
             points += list(self.new_points)
-            labels += list(self.new_labels or [None] * len(self.new_points))
-        wide, high = size_in_points(ax)
-        (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+            labels += self._labels_of(self.new_points, self.new_labels)
+        lower, upper = np.transpose([self.ax_.get_xlim(), self.ax_.get_ylim()])
+        scale = np.array(size_in_points(self.ax_)) / (upper - lower)
+        places = []
         for number, picture in (self.pictures or {}).items():
-            x, y = points[number]
-            place = np.array(
-                [
-                    wide * (x - left) / (right - left),
-                    high * (y - bottom) / (top - bottom),
-                ]
-            )
+            place = scale * (points[number] - lower)
             if any(np.abs(place - other).max() < SPACING * THUMB for other in places):
                 continue
             places.append(place)
             is_new = number >= len(self.points)
             color = styles.get(labels[number], ("black" if is_new else "0.5", ""))[0]
-            image = OffsetImage(
-                picture,
-                zoom=THUMB / max(picture.shape[:2]),
-                cmap="gray",
-                norm="linear",
-                interpolation="nearest",
+            self._draw_picture(picture, points[number], color, 2 if is_new else 1)
+
+    @staticmethod
+    def _labels_of(points, labels):
+        return [None] * len(points) if labels is None else list(labels)
+
+    def _draw_picture(self, picture, point, color, linewidth):
+        """Draw a thumbnail beside its point."""
+        from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+        image = OffsetImage(
+            picture,
+            zoom=THUMB / max(picture.shape[:2]),
+            cmap="gray",
+            norm="linear",
+            interpolation="nearest",
+        )
+        image.image.set_clim(0, 255)
+        self.ax_.add_artist(
+            AnnotationBbox(
+                image,
+                tuple(point),
+                xybox=OFFSET,
+                boxcoords="offset points",
+                pad=0.1,
+                bboxprops={"edgecolor": color, "linewidth": linewidth},
+                arrowprops={"arrowstyle": "-", "color": color, "linewidth": 1},
+                zorder=4,
             )
-            image.image.set_clim(0, 255)
-            style = {"edgecolor": color, "linewidth": 2 if is_new else 1}
-            ax.add_artist(
-                AnnotationBbox(
-                    image,
-                    (x, y),
-                    xybox=OFFSET,
-                    boxcoords="offset points",
-                    pad=0.1,
-                    bboxprops=style,
-                    arrowprops={"arrowstyle": "-", "color": color, "linewidth": 1},
-                    zorder=4,
-                )
-            )
+        )
 
 
 class Embedded(NamedTuple):

@@ -9,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
-from sklearn.utils import _safe_indexing, check_consistent_length
+from sklearn.utils import check_consistent_length
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklcnn._labels import check_labels
 from sklcnn._sklearn import N_JOBS, validate_params
 from sklcnn._warnings import warn_user
 from sklcnn.images._sources import list_items, name_some
+from sklcnn.inspection._parts import take_rows
 
 NAME = "find_label_issues"
 
@@ -308,7 +309,11 @@ def _splits(cv, X, y, groups):
         check_consistent_length(y, groups)
         if isinstance(cv, Integral):
             cv = StratifiedGroupKFold(cv)
-    return list(check_cv(cv, y, classifier=True).split(X, y, groups))
+    positions = np.arange(len(y))  # of lists and masks, too
+    return [
+        tuple(positions[np.asarray(rows)] for rows in pair)
+        for pair in check_cv(cv, y, classifier=True).split(X, y, groups)
+    ]
 
 
 def _cross_validate(estimator, X, y, classes, splits, n_jobs):
@@ -335,8 +340,8 @@ def _cross_validate(estimator, X, y, classes, splits, n_jobs):
 
 def _predict(estimator, X, y, train, test):
     """Train on some rows, and predict others."""
-    estimator.fit(_safe_indexing(X, train), y[train])
-    return estimator.classes_, estimator.predict_proba(_safe_indexing(X, test))
+    estimator.fit(take_rows(X, train), y[train])
+    return estimator.classes_, estimator.predict_proba(take_rows(X, test))
 
 
 def _warn_of_unjudged(y, judged):

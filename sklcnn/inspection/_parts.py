@@ -86,6 +86,31 @@ def network_of(estimator, *, name):
     return network
 
 
+def network_of_classifier(estimator, *, name):
+    """Find the fitted network of a classifier, whose last layer was trained.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted classifier of this package, a pipeline that ends in one, or a search.
+    name : str
+        Name of the function or class that asks, for messages.
+
+    Returns
+    -------
+    network : FittedNetwork
+    """
+    network = network_of(estimator, name=name)
+    last = take_apart(estimator).last
+    if not hasattr(last, "classes_"):
+        raise ValueError(
+            f"{name} expects a fitted CNNClassifier, a pipeline that ends in one, or a "
+            f"search of these. Got {type(last).__name__}, whose network was not "
+            "trained to tell classes."
+        )
+    return network
+
+
 def n_images_of(X):
     """Count images, files or rows."""
     return num_samples(X)

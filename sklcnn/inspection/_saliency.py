@@ -13,6 +13,7 @@ from sklcnn.inspection._parts import (
     n_images_of,
     network_input,
     network_of,
+    network_of_classifier,
     take_apart,
 )
 from sklcnn.inspection._watched import watch
@@ -100,7 +101,7 @@ def saliency_maps(
     (3, 8, 8)
     """
     name = "saliency_maps"
-    network = network_of(estimator, name=name)
+    network = network_of_classifier(estimator, name=name)
     compute = choose_method(network, method, layer, name=name)
     targets = number_targets(estimator, target, n_images_of(X), name=name)
 

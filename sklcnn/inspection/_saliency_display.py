@@ -16,7 +16,7 @@ from sklcnn.inspection._parts import (
     n_images_of,
     names_of,
     network_input,
-    network_of,
+    network_of_classifier,
     take_apart,
     take_rows,
 )
@@ -147,7 +147,7 @@ class SaliencyDisplay:
         """
         name = f"{cls.__name__}.from_estimator"
         import_pyplot(name)
-        network = network_of(estimator, name=name)
+        network = network_of_classifier(estimator, name=name)
         classes = take_apart(estimator).last.classes_
         shown = check_display_labels(display_labels, classes, name=name)
         rows = check_rows(rows, n_images_of(X), n_default=N_IMAGES, name=name)

@@ -13,7 +13,7 @@ from sklcnn.network._hardware import (
 from sklcnn.network._lock import Holding, one_at_a_time
 from sklcnn.network._memory import release_memory
 from sklcnn.network._named import available_networks
-from sklcnn.network._net import check_callbacks
+from sklcnn.network._net import check_callbacks, resolve_verbose
 from sklcnn.network._optimization import LR_SCHEDULES, OPTIMIZERS
 from sklcnn.network._outputs import (
     check_numbers,
@@ -76,6 +76,7 @@ __all__ = [
     "resolve_device",
     "resolve_parameters",
     "resolve_precision",
+    "resolve_verbose",
     "set_formats",
     "set_statistics",
     "softmax_in_place",

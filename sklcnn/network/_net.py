@@ -502,6 +502,10 @@ def check_callbacks(callbacks, *, name):
             )
 
 
-def are_printed(callbacks):
-    """Whether one of skorch's callbacks prints, which needs a verbose net."""
-    return any(isinstance(without_name(c), PrintLog) for c in callbacks or ())
+def resolve_verbose(verbose, callbacks):
+    """Resolve `verbose` of a net: 1 where asked for, or where skorch's callbacks print.
+
+    `PrintLog` prints in verbose nets alone.
+    """
+    prints = any(isinstance(without_name(c), PrintLog) for c in callbacks or ())
+    return int(verbose in (True, 1) or prints)

@@ -14,7 +14,7 @@ from sklcnn.network._batches import plain
 from sklcnn.network._fitted import FittedNetwork, Origin, build_module
 from sklcnn.network._hardware import resolve_device
 from sklcnn.network._head import has_linear_head
-from sklcnn.network._net import Net, are_printed
+from sklcnn.network._net import Net, resolve_verbose
 from sklcnn.network._optimization import (
     OPTIMIZERS,
     EarlyStopping,
@@ -111,10 +111,10 @@ def check_same_network(network, parameters, begun_with, *, name, method):
     """
     differing = [
         parameter
-        for parameter, is_same in OF_BEGINNING.items()
-        if not is_same(parameters[parameter], begun_with[parameter], network)
+        for parameter, are_same in OF_BEGINNING.items()
+        if not are_same(parameters[parameter], begun_with[parameter], network)
     ]
-    if not all(is_same(parameters[name], begun_with[name]) for name in OF_SPEC):
+    if not all(is_same(parameters[key], begun_with[key]) for key in OF_SPEC):
         shape, n_outputs = network.spec.image_shape, network.spec.n_outputs
         spec, _ = _describe(parameters, shape, n_outputs)
         differing = spec.find_differences(network.spec) + differing
@@ -148,7 +148,7 @@ def _are_same_statistics(value, before, network):
 def _is_same_shape(value, before, network):
     """Whether two values of `image_shape` give the shape that a network has."""
     if value is None or before is None:
-        shape = value or before
+        shape = before if value is None else value
         return shape is None or (*shape, 1)[:3] == network.spec.image_shape
     return tuple(value) == tuple(before)
 
@@ -221,7 +221,7 @@ def make_net(network, parameters, *, seed, history=()):
         callbacks=None if callbacks is None else list(callbacks),
         n_jobs=parameters["n_jobs"],
         device=network.device,
-        verbose=int(parameters["verbose"] in (True, 1) or are_printed(callbacks)),
+        verbose=resolve_verbose(parameters["verbose"], callbacks),
         **options,
     ).initialize(draw_weights=False)
     net.asked_callbacks = callbacks  # others may be set on the net itself
@@ -244,8 +244,17 @@ MADE_OF = (
 
 
 def is_made_of(net, parameters):
-    """Whether a net is what `make_net` would make of parameters, but for callbacks."""
-    return all(parameters[name] == value for name, value in net.made_of.items())
+    """Whether a net is what `make_net` would make of parameters, but for callbacks.
+
+    The network of a file is where and as it was saved, whatever parameters say since.
+    """
+    network = net.network
+    formats = resolve_precision(parameters["precision"], network.device)
+    return (
+        all(parameters[name] == value for name, value in net.made_of.items())
+        and network.device_asked_for == parameters["device"]
+        and (network.dtype, network.bfloat16) == formats
+    )
 
 
 def take_parameters(net, parameters, n_rows):
@@ -534,7 +543,7 @@ def set_statistics(network, measured, parameters, *, dtype, name):
     network.set_statistics(*used)
     if network.origin is not None:
         network.origin = replace(network.origin, is_used=used is not measured)
-    network.pixel_dtype = str(dtype)
+    network.pixel_dtype = np.dtype(dtype).name  # of either byte order
 
 
 def widen_range(network, data, *, name):

@@ -1,13 +1,30 @@
-"""Setting images aside for validation."""
+"""Setting images aside, to validate or to calibrate on."""
 
 import warnings
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
+PURPOSES = {
+    "validation_fraction": (
+        "early_stopping=True can't set aside validation_fraction={fraction}",
+        "Use another validation_fraction, more images, images of your own as X_val, or "
+        "early_stopping=False.",
+    ),
+    "calibration_fraction": (
+        "Calibration can't set aside {fraction:.3g}, for calibration_fraction,",
+        "Use more images, images of your own as X_val, or calibration_fraction=0, "
+        "which leaves probabilities as they are.",
+    ),
+}
+"""Beginning and end of the message where rows can't be set aside, by the parameter that
+asks for them."""
 
-def split_rows(rows, labels, fraction, seed, groups=None):
-    """Set rows aside for validation, about the same share of every class.
+
+def split_rows(
+    rows, labels, fraction, seed, groups=None, *, parameter="validation_fraction"
+):
+    """Set rows aside, about the same share of every class.
 
     Classes of a single row stay in training.
 
@@ -23,11 +40,14 @@ def split_rows(rows, labels, fraction, seed, groups=None):
         Seed of the random choice.
     groups : ndarray of shape (n_rows,), default=None
         Groups that are not cut in two.
+    parameter : {"validation_fraction", "calibration_fraction"}, \
+            default="validation_fraction"
+        Parameter of the estimator that asks for it, for messages.
 
     Returns
     -------
     rows, valid_rows : ndarray of int
-        Rows to train on, and to validate on.
+        Rows to train on, and those set aside.
 
     Raises
     ------
@@ -49,10 +69,9 @@ def split_rows(rows, labels, fraction, seed, groups=None):
         )
         return np.concatenate([train, rows[is_single]]), valid
     except ValueError as error:
+        problem, mend = PURPOSES[parameter]
         raise ValueError(
-            f"early_stopping=True can't set aside validation_fraction={fraction} of "
-            f"{len(rows)} images: {error} Use another validation_fraction, more "
-            "images, images of your own as X_val, or early_stopping=False."
+            f"{problem.format(fraction=fraction)} of {len(rows)} images: {error} {mend}"
         ) from error
 
 

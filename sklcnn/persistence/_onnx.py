@@ -227,10 +227,10 @@ def _resolve_dtype(dtype, parts, images):
             "to_onnx can't tell the dtype of the training images: this model was saved "
             "by an older version. Give dtype='uint8', say."
         )
-    dtype = np.dtype(name)
+    dtype = np.dtype(name).newbyteorder("=")
     if dtype.kind == "f":
         dtype = np.dtype("float32")
-    given = dtype if images is None else images.dtype
+    given = dtype if images is None else images.dtype.newbyteorder("=")
     if given != dtype and {given.kind, dtype.kind} != {"f"}:
         raise ValueError(
             f"to_onnx makes a graph for pixels of dtype {dtype}. Got X of dtype "

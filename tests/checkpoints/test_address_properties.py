@@ -75,6 +75,8 @@ def _means_the_same(name, value, parameters):
     """Whether another value makes the same network, or no other weights of images."""
     if name == "pool_size":  # sides of 2 pixels are no longer pooled
         return True
+    if name == "kernel_size":  # a first convolution that strides has a kernel by that
+        return parameters.get("stride", 1) not in (1, "auto")
     if name == "class_weight":
         return _weights_by(value) == _weights_by(parameters[name])
     if name in ("batch_size", "max_epochs"):

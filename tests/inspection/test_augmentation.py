@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.pipeline import make_pipeline
 
+from sklcnn import CNNFeatures
 from sklcnn.augmentation import RandomFlip, RandomNoise, RandomRotation
 from sklcnn.inspection import AugmentationDisplay
 from sklcnn.inspection._augmentation import draw_as_trained
@@ -70,6 +71,16 @@ def test_pipeline_without_random_steps_is_refused(tiny, noise):
     model = make_pipeline(ImageFunction(np.invert), tiny).fit(*noise)
 
     with pytest.raises(ValueError, match=r"random steps.*ImageFunction, CNNClassifier"):
+        AugmentationDisplay.from_estimator(model, noise[0])
+
+
+@pytest.mark.filterwarnings("ignore:.*(random weights|no effect)")
+def test_features_are_not_redrawn(noise):
+    """`CNNFeatures` embeds each image once, without random steps."""
+    features = CNNFeatures("convnet", random_state=0)
+    model = make_pipeline(RandomFlip(), features).fit(noise[0])
+
+    with pytest.raises(ValueError, match=r"fitted CNNClassifier.*Got CNNFeatures"):
         AugmentationDisplay.from_estimator(model, noise[0])
 
 

@@ -104,6 +104,18 @@ def test_classes_can_be_chosen(many):
     assert display.pictures == {}
 
 
+def test_a_single_other_class_is_one(many):
+    """In the legend."""
+    y = np.where(np.arange(len(many.y)) % 2, "a", "b")
+
+    display = EmbeddingDisplay.from_estimator(
+        many.model, many.X, y, classes=["a"], n_thumbnails=0
+    )
+
+    legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert legend == ["a", "1 other class"]
+
+
 @pytest.mark.parametrize(
     ("options", "match"),
     [

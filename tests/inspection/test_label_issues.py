@@ -231,6 +231,21 @@ def test_predictions_of_an_image_are_averaged(digits):
     assert_allclose(issues.label_quality, expected)
 
 
+@pytest.mark.parametrize("kind", [list, tuple, "mask"])
+def test_splits_are_lists_or_masks_as_well(digits, kind):
+    """Whatever scikit-learn indexes by."""
+    X, y, _ = digits
+    known = list(KFold(3).split(X))
+
+    def convert(rows):
+        return np.isin(np.arange(len(y)), rows) if kind == "mask" else kind(rows)
+
+    issues = find_label_issues(FAST, X, y, cv=[map(convert, pair) for pair in known])
+
+    expected = find_label_issues(FAST, X, y, cv=KFold(3))
+    assert_array_equal(issues.label_quality, expected.label_quality)
+
+
 def test_a_class_of_one_image_is_not_judged(digits):
     """It is named, and no model is asked about a class that it has not seen."""
     X, y, _ = digits

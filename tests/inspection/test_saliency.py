@@ -11,10 +11,11 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import maximum_filter
 from scipy.stats import spearmanr
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from torch import nn
 
-from sklcnn import CNNClassifier
+from sklcnn import CNNClassifier, CNNFeatures
 from sklcnn.inspection import SaliencyDisplay, saliency_maps
 from sklcnn.inspection._saliency import find_layer, grad_cam
 from sklcnn.preprocessing import Resize
@@ -291,6 +292,17 @@ def test_wrong_input_is_refused(options, match, noise):
 
     with pytest.raises(ValueError, match=match):
         saliency_maps(model, noise[0][:3], **options)
+
+
+def test_networks_that_tell_no_classes_have_no_maps(noise):
+    """The last layer of `CNNFeatures` was never trained: maps would mean nothing."""
+    source = CNNClassifier(max_epochs=1, random_state=0).fit(*noise)
+    features = CNNFeatures("convnet", weights=FrozenEstimator(source)).fit(noise[0])
+
+    with pytest.raises(ValueError, match=r"fitted CNNClassifier.*Got CNNFeatures"):
+        saliency_maps(features, noise[0][:3])
+    with pytest.raises(ValueError, match=r"fitted CNNClassifier.*Got CNNFeatures"):
+        SaliencyDisplay.from_estimator(features, noise[0])
 
 
 def test_networks_without_convolutions_have_maps(noise):

@@ -169,6 +169,18 @@ def test_pixels_of_any_dtype_are_exported(dtype, noise, tmp_path):
     assert_allclose(actual, model.predict_proba(X), atol=1e-3)
 
 
+@pytest.mark.parametrize("orders", [(">", "="), ("=", ">")], ids=str)
+def test_byte_orders_are_one_dtype(orders, tiny, noise, tmp_path):
+    """That of files, in `fit` or in X, and that of the machine."""
+    X, y = noise
+    fitted, given = (X.astype(np.dtype("uint16").newbyteorder(o)) for o in orders)
+
+    report = to_onnx(tiny.fit(fitted, y), tmp_path / "model.onnx", given)
+
+    assert report["max_difference"] < 1e-3
+    assert describe(tmp_path / "model.onnx")["dtype"] == "uint16"
+
+
 def _small():
     return CNNClassifier(
         conv_channels=(4,), hidden_units=(), max_epochs=2, random_state=0
