@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from sklcnn._validation_data import set_rows_aside
+from sklcnn._warnings import warn_user
 from sklcnn.images import AugmentedImages
 from sklcnn.images._mapped import rows_of
 from sklcnn.network import (
@@ -57,9 +58,8 @@ def hold_out(data, classes, estimator, seed):
         return data, data.valid
     if estimator.calibration_fraction * len(data.rows) < MANY_ROWS_HELD_OUT:
         return data, None
-    fraction = MOST_ROWS / len(data.rows)
-    data = set_rows_aside(data, classes, fraction, seed, parameter=PARAMETER)
-    return replace(data, valid=None), data.valid
+    split = _set_aside(data, classes, MOST_ROWS / len(data.rows), seed)
+    return replace(split, valid=None), split.valid
 
 
 def calibrate_before(training, data, held_out, classes, estimator, *, extends=False):
@@ -108,13 +108,24 @@ def _is_wanted(estimator):
     return estimator.calibration_fraction > 0 and not estimator.freeze
 
 
+def _set_aside(data, classes, fraction, seed):
+    """Set images aside to calibrate on; none, with a warning, where that can't be."""
+    try:
+        return set_rows_aside(data, classes, fraction, seed, parameter=PARAMETER)
+    except ValueError as error:
+        warn_user(str(error))
+        return data
+
+
 def _find_temperature(training, data, classes, estimator):
     """Train an auxiliary network, and fit a temperature to images left out."""
     network, seed = training.net.network, training.net.seed
     fraction = min(estimator.calibration_fraction, MOST_ROWS / len(data.rows))
     if fraction * len(data.rows) < LEAST_ROWS:
         return 1.0
-    data = set_rows_aside(data, classes, fraction, seed, parameter=PARAMETER)
+    data = _set_aside(data, classes, fraction, seed)
+    if data.valid is None:
+        return 1.0
     share = SHARE_IF_RANDOM if isinstance(data.images, AugmentedImages) else SHARE
     n_epochs = max(math.ceil(share * training.n_epochs), LEAST_EPOCHS)
     n_epochs = min(n_epochs, training.n_epochs)

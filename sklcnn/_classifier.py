@@ -302,7 +302,8 @@ class CNNClassifier(
     with whole `groups`. Of fewer than 10,000 images (by default), none can be spared:
     an auxiliary network of the same layers is trained without them and not kept, and
     the classifier itself trains on all. With fewer than 20 images set aside, with
-    `weights` for fewer than 10,000 images and with `freeze`, the temperature is 1;
+    `weights` for fewer than 10,000 images and with `freeze`, the temperature is 1, and
+    so it is, with a warning, where classes or groups can't be shared out;
     `partial_fit` leaves it as it is. On images of another kind than those in `fit`, a
     network may still be too sure of itself.
 

@@ -113,14 +113,30 @@ def test_the_auxiliary_network_is_frozen_for_the_same_share_of_its_epochs():
     assert model.temperature_ != 1
 
 
-def test_the_error_names_the_parameter_that_sets_images_aside():
-    """It is not that of early stopping, which is off."""
+@pytest.mark.filterwarnings("ignore:The number of unique classes")
+@pytest.mark.parametrize("kind", ["one group", "groups of a class", "single images"])
+def test_images_that_can_not_be_set_aside_are_warned_of(kind):
+    """Nobody asked for calibration: the network is trained without."""
     X, y = make_noisy(150)
+    groups = {"one group": np.zeros(150), "groups of a class": y}.get(kind)
+    y = np.arange(150) if kind == "single images" else y
 
-    with pytest.raises(ValueError, match="calibration_fraction=0, which") as caught:
-        make_classifier(max_epochs=1).fit(X, y, groups=np.zeros(150))
+    with pytest.warns(UserWarning, match="not calibrated.*calibration_fraction=0"):
+        model = make_classifier(max_epochs=1).fit(X, y, groups=groups)
 
-    assert "early_stopping" not in str(caught.value)
+    assert model.temperature_ == 1
+    assert model.n_iter_ == 1
+
+
+def test_many_images_that_can_not_be_set_aside_are_all_trained_on():
+    """Of one group, say."""
+    X, y = make_noisy(10_000)
+    model = make_classifier(max_epochs=1, conv_channels=(2,), hidden_units=())
+
+    with pytest.warns(UserWarning, match="not calibrated.*all are of one group"):
+        model.fit(X, y, groups=np.zeros(10_000))
+
+    assert model.temperature_ == 1
 
 
 @pytest.mark.parametrize("how", ["early_stopping", "X_val"])

@@ -12,9 +12,9 @@ PURPOSES = {
         "early_stopping=False.",
     ),
     "calibration_fraction": (
-        "Calibration can't set aside {fraction:.3g}, for calibration_fraction,",
+        "Probabilities are not calibrated. Calibration can't set aside {fraction:.3g}",
         "Use more images, images of your own as X_val, or calibration_fraction=0, "
-        "which leaves probabilities as they are.",
+        "which asks for no calibration.",
     ),
 }
 """Beginning and end of the message where rows can't be set aside, by the parameter that
