@@ -1,4 +1,4 @@
-"""Measure how fast images are read from a folder, beside what else reads them.
+"""How fast images are read from a folder, beside what else reads them.
 
 Files are written to --folder and kept there, or to a temporary one. The second table is
 of training for one epoch, with networks of few and of many channels; waiting is the
