@@ -87,6 +87,17 @@ def find_links(page):
     return links, images
 
 
+def find_html(page):
+    """List pieces of HTML within the text, such as names in angle brackets."""
+    return [
+        child.content
+        for token in read_tokens(page)
+        if token.type == "inline"
+        for child in token.children
+        if child.type == "html_inline" and not child.content.startswith("<!--")
+    ]
+
+
 def find_anchors(page):
     """List the anchors of headings, as code hosts and MyST name them."""
     tokens = read_tokens(page)

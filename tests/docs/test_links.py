@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.docs._pages import PAGES, find_anchors, find_links, name_page
+from tests.docs._pages import PAGES, find_anchors, find_html, find_links, name_page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_page)
@@ -39,3 +39,9 @@ def test_images_have_a_text(page):
     silent = [source for source, text in find_links(page)[1] if len(text.split()) < 4]
 
     assert not silent
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_page)
+def test_text_has_no_html(page):
+    """Names in angle brackets would not be seen: they are code, in backticks."""
+    assert not find_html(page)
