@@ -124,7 +124,8 @@ class CNNClassifier(
     image_size : int, pair of ints, "network" or None, default=None
         Height and width in pixels that images are resized to within the network, on
         its device; "network" is the size that the weights of a named network were
-        trained on. Nothing is cut off. None leaves images as they are.
+        trained on. Nothing is cut off. None leaves images as they are. In training,
+        images that random steps interpolate are enlarged in the same interpolation.
     standardize : {"auto", "weights", "images"}, default="auto"
         Mean and standard deviation of each channel by which pixels are standardized:
         those that `weights` were trained with, or those of the training images. "auto"

@@ -246,7 +246,8 @@ MADE_OF = (
 def is_made_of(net, parameters):
     """Whether a net is what `make_net` would make of parameters, but for callbacks.
 
-    The network of a file is where and as it was saved, whatever parameters say since.
+    A loaded network keeps the device and the number formats it was saved with, even if
+    the parameters have changed since.
     """
     network = net.network
     formats = resolve_precision(parameters["precision"], network.device)
