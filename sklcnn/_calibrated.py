@@ -7,7 +7,6 @@ import numpy as np
 
 from sklcnn._validation_data import set_rows_aside
 from sklcnn._warnings import warn_user
-from sklcnn.images import AugmentedImages
 from sklcnn.images._mapped import rows_of
 from sklcnn.network import (
     build_network,
@@ -20,20 +19,25 @@ from sklcnn.network import (
 PARAMETER = "calibration_fraction"
 """Parameter of the estimator that sets images aside."""
 
-LEAST_ROWS = 20
-"""Number of images under which no temperature is fitted."""
+LEAST_ROWS = 50
+"""Number of images that a network must leave out for a temperature to be fitted."""
 
-MOST_ROWS, MANY_ROWS_HELD_OUT = 500, 2000
-"""Number of images that are enough to fit a temperature, and number that
-`calibration_fraction` must come to for them to be left out of the training itself."""
+MOST_ROWS = 500
+"""Number of images that are enough to fit a temperature."""
 
-SHARE, SHARE_IF_RANDOM, LEAST_EPOCHS = 0.25, 0.5, 8
-"""Epochs of the auxiliary network, as a share of those of the training without random
-steps and with them, and their least number."""
+MANY_ROWS = 10_000
+"""Number of images of which some are left out of the training itself."""
+
+SHARE, LEAST_EPOCHS = 0.25, 5
+"""Epochs of auxiliary networks, as a share of those of the training, and their least
+number."""
+
+MOST_ROWS_OF_SPREAD, TINY_SPREAD = 200, 1e-6
+"""Number of images that are enough to tell how far logits spread, and the least."""
 
 
 def hold_out(data, classes, estimator, seed):
-    """Set some of many images aside, which cost less than an auxiliary network.
+    """Set some of many images aside, which costs less than auxiliary networks.
 
     Parameters
     ----------
@@ -56,22 +60,22 @@ def hold_out(data, classes, estimator, seed):
     """
     if data.valid is not None or not _is_wanted(estimator):
         return data, data.valid
-    if estimator.calibration_fraction * len(data.rows) < MANY_ROWS_HELD_OUT:
+    if len(data.rows) < MANY_ROWS:
         return data, None
-    split = _set_aside(data, classes, MOST_ROWS / len(data.rows), seed)
+    split = _set_aside(data, classes, _share_of(data, estimator), seed)
     return replace(split, valid=None), split.valid
 
 
 def calibrate_before(training, data, held_out, classes, estimator, *, extends=False):
-    """Set the temperature of a network that begins to be trained on all images.
+    """Calibrate a network that is to be trained on all images, as far as that goes.
 
-    An auxiliary network is trained on a part of the images, and the temperature fitted
-    to the others. That network is not kept.
+    Auxiliary networks are trained on a part of the images each, and a temperature is
+    fitted to the others. They are not kept.
 
     Parameters
     ----------
     training : Training
-        The training, as planned.
+        The training, as planned. Its `spread` is set.
     data : TrainingData
         What it trains on.
     held_out : TrainingData or None
@@ -82,19 +86,34 @@ def calibrate_before(training, data, held_out, classes, estimator, *, extends=Fa
         The estimator.
     extends : bool, default=False
         Whether the training goes on from the checkpoint of a shorter one, whose
-        auxiliary network was trained for fewer epochs.
+        auxiliary networks were trained for fewer epochs.
     """
     begins = extends or not len(training.net.history)
     is_drawn = training.net.network.origin is None
     if held_out is None and begins and is_drawn and _is_wanted(estimator):
-        set_temperature(training, _find_temperature(training, data, classes, estimator))
+        temperature, training.spread = _learn(training, data, classes, estimator)
+        set_temperature(training, temperature)
 
 
-def calibrate_after(training, held_out, estimator):
-    """Set the temperature of a trained network, by images it was not trained on."""
+def calibrate_after(training, data, held_out, estimator):
+    """Calibrate a trained network.
+
+    By images that it was not trained on; else the temperature of auxiliary networks
+    is raised as far as its logits are larger than theirs, which grow as long as a
+    network is trained.
+
+    Parameters
+    ----------
+    training, data, held_out, estimator
+        As in `calibrate_before`.
+    """
+    network, n_jobs = training.net.network, estimator.n_jobs
     if held_out is not None and _is_wanted(estimator):
-        network, n_jobs = training.net.network, estimator.n_jobs
-        set_temperature(training, _temperature_on(network, held_out, n_jobs))
+        set_temperature(training, _fit([_logits(network, held_out, n_jobs)]))
+    elif training.spread is not None:
+        growth = _spread(network, data, n_jobs) / training.spread
+        set_temperature(training, network.module.temperature * growth)
+        training.spread = None
 
 
 def set_temperature(training, temperature):
@@ -117,17 +136,52 @@ def _set_aside(data, classes, fraction, seed):
         return data
 
 
-def _find_temperature(training, data, classes, estimator):
-    """Train an auxiliary network, and fit a temperature to images left out."""
+def _share_of(data, estimator):
+    """Find the share of the images to set aside."""
+    return min(estimator.calibration_fraction, MOST_ROWS / len(data.rows))
+
+
+def _learn(training, data, classes, estimator):
+    """Train auxiliary networks, and calibrate them.
+
+    Returns
+    -------
+    temperature : float
+        Their temperature.
+    spread : float or None
+        How far their logits spread; None where there are no networks.
+    """
+    share = _share_of(data, estimator)
+    if share * len(data.rows) < LEAST_ROWS:
+        return 1.0, None
+    held_out, spreads = [], []
+    for part in _parts(data, classes, share, training.net.seed):
+        network = _train_beside(training, part, classes, estimator)
+        logits, *others = _logits(network, part.valid, estimator.n_jobs)
+        spreads.append(_spread(network, part, estimator.n_jobs))
+        held_out.append((logits / spreads[-1], *others))
+    if not spreads:
+        return 1.0, None
+    spread = float(np.mean(spreads))
+    return _fit([(logits * spread, *others) for logits, *others in held_out]), spread
+
+
+def _parts(data, classes, share, seed):
+    """Split images into those to train on and others; where half are, both ways."""
+    part = _set_aside(data, classes, share, seed)
+    if part.valid is None:
+        return []
+    if share < 0.5:
+        return [part]
+    known = np.isin(data.targets[part.rows], data.targets[part.valid.rows])
+    others = replace(data, rows=part.rows[known])
+    return [part, replace(data, rows=part.valid.rows, valid=others)]
+
+
+def _train_beside(training, part, classes, estimator):
+    """Train a network of the same layers on a part of the images, for fewer epochs."""
     network, seed = training.net.network, training.net.seed
-    fraction = min(estimator.calibration_fraction, MOST_ROWS / len(data.rows))
-    if fraction * len(data.rows) < LEAST_ROWS:
-        return 1.0
-    data = _set_aside(data, classes, fraction, seed)
-    if data.valid is None:
-        return 1.0
-    share = SHARE_IF_RANDOM if isinstance(data.images, AugmentedImages) else SHARE
-    n_epochs = max(math.ceil(share * training.n_epochs), LEAST_EPOCHS)
+    n_epochs = max(math.ceil(SHARE * training.n_epochs), LEAST_EPOCHS)
     n_epochs = min(n_epochs, training.n_epochs)
     parameters = estimator.get_params(deep=False) | {
         "callbacks": None,
@@ -145,15 +199,31 @@ def _find_temperature(training, data, classes, estimator):
     other.module.standardize = network.module.standardize
     other.pixel_range = network.pixel_range
     net = make_net(other, parameters, seed=seed)
-    plan = plan_training(net, replace(data, valid=None), parameters)
+    plan = plan_training(net, replace(part, valid=None), parameters)
     net.run_training(plan, n_jobs=estimator.n_jobs)
-    return _temperature_on(other, data.valid, estimator.n_jobs)
+    return other
 
 
-def _temperature_on(network, data, n_jobs):
-    """Fit the temperature of a network to images that it was not trained on."""
+def _logits(network, data, n_jobs):
+    """Compute logits before the temperature; give them with targets and weights."""
     rows = np.sort(data.rows)
     images = rows_of(plain(data.images), rows)
     logits = network.logits(images, n_jobs=n_jobs, pixel_range=None)
     logits *= network.module.temperature
-    return fit_temperature(logits, data.targets[rows], data.weights[rows])
+    return logits, data.targets[rows], data.weights[rows]
+
+
+def _spread(network, data, n_jobs):
+    """Find how far the logits of images that were trained on spread, in one image.
+
+    It is the root of the mean square of their distance from their mean.
+    """
+    step = math.ceil(len(data.rows) / MOST_ROWS_OF_SPREAD)
+    logits, _, _ = _logits(network, replace(data, rows=data.rows[::step]), n_jobs)
+    logits -= logits.mean(axis=1, keepdims=True)
+    return max(math.sqrt(np.mean(np.square(logits, dtype=np.float64))), TINY_SPREAD)
+
+
+def _fit(held_out):
+    """Fit a temperature to logits, targets and weights of several networks."""
+    return fit_temperature(*map(np.concatenate, zip(*held_out, strict=True)))

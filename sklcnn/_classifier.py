@@ -186,11 +186,11 @@ class CNNClassifier(
         Largest number of images in a training step. "auto" is a power of two near
         `n_samples / 50`, between 16 and 128.
     max_epochs : int or "auto", default="auto"
-        Number of passes over the training images. "auto" is 10 epochs; for
-        few images it is as many as make 1,000 steps, at most 100. With random steps,
-        `mixup` or `cutmix` it is 15; for few images as many as make 3,000 steps, at
-        most 300. For a named
-        network with `weights` it is 6, of which the first one solves the last layer.
+        Number of passes over the training images. "auto" is 7 epochs; for few images
+        it is as many as make 1,000 steps, at most 50. With random steps, `mixup` or
+        `cutmix` it is 10; for few images as many as make 3,000 steps, at most 150. For
+        a named network with `weights` it is 6, of which the first one solves the last
+        layer.
     early_stopping : bool, default=False
         Whether to set images aside for validation, stop when their loss no longer
         falls, and keep the weights of the epoch where it was smallest. With a schedule
@@ -204,11 +204,12 @@ class CNNClassifier(
         Number of epochs without improvement after which `early_stopping` stops.
     tol : float, default=1e-4
         By how much the validation loss must fall to count as an improvement.
-    calibration_fraction : float, default=0.2
+    calibration_fraction : float, default=0.5
         Share of the images, at most 500 of them, on which the probabilities are
-        calibrated, in [0, 1); 0 is off. They are left out of the training where it
-        comes to 2,000 images. Else an auxiliary network is trained without them, for a
-        quarter of the epochs, half of them with random steps, but at least 8.
+        calibrated, in [0, 1); 0 is off. Of 10,000 images or more, they are left out of
+        the training. Of fewer, an auxiliary network is trained without them, for a
+        quarter of the epochs, but at least 5; where they are half of the images or
+        more, a second one is trained on them alone, and calibrated on the others.
     device : str, default="auto"
         "cpu", "cuda", "cuda:<index>", another device that torch knows, such as "mps" or
         "xpu", or "auto", which is CUDA where it is available, else the CPU. Where there
@@ -300,13 +301,15 @@ class CNNClassifier(
     others. So logits are divided by a temperature [4]_, which leaves the predicted
     class as it is. It is fitted to images that the network was not trained on: those of
     `early_stopping` or `X_val`, or else those that `calibration_fraction` sets aside,
-    with whole `groups`. Of fewer than 10,000 images (by default), none can be spared:
-    an auxiliary network of the same layers is trained without them and not kept, and
-    the classifier itself trains on all. With fewer than 20 images set aside, with
-    `weights` for fewer than 10,000 images and with `freeze`, the temperature is 1, and
-    so it is, with a warning, where classes or groups can't be shared out;
-    `partial_fit` leaves it as it is. On images of another kind than those in `fit`, a
-    network may still be too sure of itself.
+    with whole `groups`. Of fewer than 10,000 images, none can be spared: auxiliary
+    networks of the same layers are trained without them and not kept, and the
+    classifier itself trains on all. Its temperature is that of the auxiliary networks,
+    times the ratio of the spread of its logits to that of theirs, on images that they
+    were trained on. With fewer than 50 images set aside, with `weights` for fewer than
+    10,000 images and with `freeze`, the temperature is 1, and so it is, with a warning,
+    where classes or groups can't be shared out; `partial_fit` leaves it as it is. On
+    images of another kind than those in `fit`, a network may still be too sure of
+    itself.
 
     Where `fit` or `partial_fit` fails or is interrupted, by Ctrl-C say, what was
     finished stays: the network of the last epoch that ended, with `n_iter_` and
@@ -467,7 +470,7 @@ class CNNClassifier(
         validation_fraction=0.1,
         n_iter_no_change=5,
         tol=1e-4,
-        calibration_fraction=0.2,
+        calibration_fraction=0.5,
         device="auto",
         precision="auto",
         compile=False,
@@ -590,7 +593,7 @@ class CNNClassifier(
             extends = resume(training, checkpoints)
             calibrate_before(training, data, held_out, classes, self, extends=extends)
             self._train(attempt, training, classes, checkpoints, inputs)
-            calibrate_after(training, held_out, self)
+            calibrate_after(training, data, held_out, self)
         release_memory(net.device)
         return self
 

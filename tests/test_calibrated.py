@@ -161,7 +161,7 @@ def test_validation_images_calibrate(how):
 
 def test_many_images_spare_some(monkeypatch):
     """Those set aside are not trained on, and no network beside it is trained."""
-    monkeypatch.setattr("sklcnn._calibrated.MANY_ROWS_HELD_OUT", 100)
+    monkeypatch.setattr("sklcnn._calibrated.MANY_ROWS", 600)
     monkeypatch.setattr("sklcnn._calibrated.MOST_ROWS", 150)
     X, y = make_noisy(600)
     batches = []

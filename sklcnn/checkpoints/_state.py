@@ -31,6 +31,7 @@ def state_of(training):
         "n_epochs_planned": training.n_epochs,
         "n_parts": net.n_parts,
         "temperature": net.module_.temperature,
+        "spread": training.spread,
         "stopped": bool(training.is_stopped),
         "history": [_plain(record) for record in net.history],
         "rates": [
@@ -87,6 +88,7 @@ def restore(training, checkpoint):
     net.history.extend(facts["history"])
     net.n_parts = facts["n_parts"]
     net.module_.temperature = facts.get("temperature", 1.0)
+    training.spread = facts.get("spread")
     training.is_stopped = facts["stopped"]
 
 

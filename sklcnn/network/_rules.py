@@ -13,7 +13,7 @@ TOTAL_DECAY, MAX_DECAY = 0.2, 0.02
 DECAY_OF_PARTIAL_FIT = 5e-4
 """`weight_decay="auto"` where the number of steps is not known."""
 
-MIN_EPOCHS, MAX_EPOCHS, TARGET_STEPS = 10, 100, 1000
+MIN_EPOCHS, MAX_EPOCHS, TARGET_STEPS = 7, 50, 1000
 """Bounds on the number of epochs, and the target number of steps."""
 
 LONGER_IF_MANY, LONGER_IF_FEW = 1.5, 3.0

@@ -56,6 +56,9 @@ class Training:
         does; None where it is trained as the others.
     n_frozen_epochs : int
         Number of epochs in which the body is frozen.
+    spread : float or None
+        How far logits spread for which the temperature was fitted; None where it is not
+        to follow them.
     """
 
     net: object
@@ -67,6 +70,7 @@ class Training:
     is_stopped: bool = False
     head_decay: object = None
     n_frozen_epochs: int = 0
+    spread: float | None = None
 
     def __post_init__(self):
         self.first_epoch = len(self.net.history)
