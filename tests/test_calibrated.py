@@ -8,8 +8,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
 from sklearn.metrics import log_loss
 
+import sklcnn._calibrated
 from sklcnn import CNNClassifier
 from sklcnn.augmentation import RandomFlip
+from sklcnn.checkpoints import _folder
+from sklcnn.network import _training, fit_temperature
 from sklcnn.persistence import dump, load
 
 
@@ -181,6 +184,98 @@ def skorch_callback():
     from skorch.callbacks import Callback
 
     return Callback
+
+
+@pytest.fixture
+def parts(monkeypatch):
+    """List the parts that auxiliary networks are trained on."""
+    train, listed = sklcnn._calibrated._train_beside, []
+
+    def record(training, part, *others):
+        listed.append(part)
+        return train(training, part, *others)
+
+    monkeypatch.setattr("sklcnn._calibrated._train_beside", record)
+    return listed
+
+
+def test_each_of_a_few_images_is_left_out_once(parts):
+    """By two networks, each of which is trained on what the other one leaves out."""
+    make_classifier(max_epochs=1).fit(*make_noisy(151))
+
+    left_out = np.concatenate([part.valid.rows for part in parts])
+    assert len(parts) == 2
+    assert_array_equal(np.sort(left_out), np.arange(151))
+    for part in parts:
+        assert_array_equal(np.sort([*part.rows, *part.valid.rows]), np.arange(151))
+
+
+@pytest.mark.parametrize(("share", "n", "expected"), [(0.4, 150, 60), (0.5, 1200, 500)])
+def test_fewer_than_half_are_left_out_by_one_network(parts, share, n, expected):
+    """500 images are enough."""
+    X, y = make_noisy(n)
+    make_classifier(max_epochs=1, calibration_fraction=share).fit(X, y)
+
+    assert [len(part.valid.rows) for part in parts] == [expected]
+
+
+def test_a_network_is_not_calibrated_on_classes_that_it_has_not_seen(parts):
+    """Of which there is a single image; two of another class."""
+    X, y = make_noisy(150)
+    y[:3] = [2, 3, 3]
+
+    model = make_classifier(max_epochs=1).fit(X, y)
+
+    for part in parts:
+        assert set(y[part.valid.rows]) <= set(y[part.rows])
+    assert 0 in parts[0].rows
+    assert model.temperature_ != 1
+
+
+@pytest.mark.parametrize("n_epochs", [10, 25])
+def test_the_temperature_follows_the_size_of_logits(n_epochs):
+    """It is that of the classifier, whose logits are larger than of shorter trainings.
+
+    Beside the best temperature for images to come.
+    """
+    X, y = make_noisy(400)
+    X_test, y_test = make_noisy(2000, seed=1)
+
+    model = make_classifier(max_epochs=n_epochs).fit(X, y)
+
+    logits = model.decision_function(X_test) * model.temperature_
+    logits = np.stack([np.zeros(len(logits)), logits], axis=1)
+    best = fit_temperature(logits, y_test, np.ones(len(y_test)))
+    loss, least = (
+        log_loss(y_test, softmax(logits / value, axis=1))
+        for value in (model.temperature_, best)
+    )
+    assert loss < 1.05 * least
+
+
+def test_an_interrupted_training_ends_with_the_same_temperature(tmp_path, monkeypatch):
+    """The checkpoint holds what tells how far logits have grown."""
+    X, y = make_noisy(150)
+    expected = make_classifier(max_epochs=12).fit(X, y)
+    model = make_classifier(max_epochs=12, checkpoint_dir=tmp_path)
+    train_epoch = _training.train_epoch
+
+    def interrupt(training):
+        if training.n_epochs == 12 and training.n_done == 5:
+            raise KeyboardInterrupt
+        train_epoch(training)
+
+    monkeypatch.setattr(_folder, "PAUSE", 0)
+    monkeypatch.setattr(_training, "train_epoch", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    monkeypatch.setattr(_training, "train_epoch", train_epoch)
+    assert model.n_iter_ == 5
+    monkeypatch.setattr("sklcnn._calibrated._train_beside", None)
+    model.fit(X, y)
+
+    assert model.temperature_ == expected.temperature_
+    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
 
 
 def test_groups_are_not_cut_in_two():
