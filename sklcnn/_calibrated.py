@@ -32,8 +32,11 @@ SHARE, LEAST_EPOCHS = 0.25, 5
 """Epochs of auxiliary networks, as a share of those of the training, and their least
 number."""
 
-MOST_ROWS_OF_SPREAD, TINY_SPREAD = 200, 1e-6
-"""Number of images that are enough to tell how far logits spread, and the least."""
+MOST_ROWS_OF_SPREAD = 200
+"""Number of images that are enough to tell how far logits spread."""
+
+MOST_GROWTH = 10.0
+"""Factor by which a temperature is raised or lowered at most; 3 was the most seen."""
 
 
 def hold_out(data, classes, estimator, seed):
@@ -112,6 +115,7 @@ def calibrate_after(training, data, held_out, estimator):
         set_temperature(training, _fit([_logits(network, held_out, n_jobs)]))
     elif training.spread is not None:
         growth = _spread(network, data, n_jobs) / training.spread
+        growth = float(np.clip(growth, 1 / MOST_GROWTH, MOST_GROWTH))
         set_temperature(training, network.module.temperature * growth)
         training.spread = None
 
@@ -221,7 +225,8 @@ def _spread(network, data, n_jobs):
     step = math.ceil(len(data.rows) / MOST_ROWS_OF_SPREAD)
     logits, _, _ = _logits(network, replace(data, rows=data.rows[::step]), n_jobs)
     logits -= logits.mean(axis=1, keepdims=True)
-    return max(math.sqrt(np.mean(np.square(logits, dtype=np.float64))), TINY_SPREAD)
+    spread = math.sqrt(np.mean(np.square(logits, dtype=np.float64)))
+    return max(spread, float(np.finfo(np.float32).tiny))
 
 
 def _fit(held_out):

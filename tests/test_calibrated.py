@@ -253,6 +253,20 @@ def test_the_temperature_follows_the_size_of_logits(n_epochs):
     assert loss < 1.05 * least
 
 
+@pytest.mark.parametrize(("spread", "expected"), [(1e9, 10), (1e-9, 0.1), (3, 3)])
+def test_temperatures_are_raised_and_lowered_within_bounds(
+    monkeypatch, spread, expected
+):
+    """Of auxiliary networks that learnt nothing, say."""
+    spreads = iter([1.0, 1.0, spread, 1.0, 1.0, 1.0])
+    monkeypatch.setattr("sklcnn._calibrated._spread", lambda *_: next(spreads))
+    X, y = make_noisy(150)
+
+    grown, same = (make_classifier(max_epochs=1).fit(X, y) for _ in range(2))
+
+    assert_allclose(grown.temperature_, expected * same.temperature_)
+
+
 def test_an_interrupted_training_ends_with_the_same_temperature(tmp_path, monkeypatch):
     """The checkpoint holds what tells how far logits have grown."""
     X, y = make_noisy(150)
