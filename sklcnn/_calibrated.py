@@ -204,7 +204,9 @@ def _train_beside(training, part, classes, estimator):
     other.pixel_range = network.pixel_range
     net = make_net(other, parameters, seed=seed)
     plan = plan_training(net, replace(part, valid=None), parameters)
-    net.run_training(plan, n_jobs=estimator.n_jobs)
+    net.run_training(
+        plan, n_jobs=estimator.n_jobs, progress=estimator.verbose, title="calibration"
+    )
     return other
 
 

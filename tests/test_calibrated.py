@@ -253,6 +253,16 @@ def test_the_temperature_follows_the_size_of_logits(n_epochs):
     assert loss < 1.05 * least
 
 
+def test_the_progress_bar_names_calibration(capsys):
+    """It comes before the training itself, and takes as long as a share of it."""
+    make_classifier(max_epochs=1, verbose=1).fit(*make_noisy(150))
+
+    shown = capsys.readouterr().err
+    assert shown.count("calibration: 100%") == 2
+    assert shown.rstrip().endswith("]")
+    assert "calibration" not in shown.splitlines()[-1]
+
+
 @pytest.mark.parametrize(("spread", "expected"), [(1e9, 10), (1e-9, 0.1), (3, 3)])
 def test_temperatures_are_raised_and_lowered_within_bounds(
     monkeypatch, spread, expected

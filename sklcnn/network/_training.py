@@ -99,6 +99,7 @@ def train(
     end_epoch=lambda epoch: False,
     n_jobs=None,
     progress=False,
+    title=None,
 ):
     """Train a network, epoch by epoch, and keep the weights of the best one.
 
@@ -119,6 +120,8 @@ def train(
         Number of CPU threads, as in `CNNClassifier`.
     progress : bool or "auto", default=False
         Whether to show a progress bar over the epochs; "auto" as in `CNNClassifier`.
+    title : str, default=None
+        What the bar says in front.
 
     Raises
     ------
@@ -132,7 +135,9 @@ def train(
     net.best_epoch = None
     save(training)
     with (
-        progress_bar(progress, total=n_epochs, initial=training.n_done) as bar,
+        progress_bar(
+            progress, total=n_epochs, initial=training.n_done, desc=title
+        ) as bar,
         torch_threads(n_jobs) as limit,
         limit,
         gradients(True) as mode,
