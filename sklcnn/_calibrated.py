@@ -20,7 +20,7 @@ PARAMETER = "calibration_fraction"
 """Parameter of the estimator that sets images aside."""
 
 LEAST_ROWS = 50
-"""Number of images that a network must leave out for a temperature to be fitted."""
+"""Number of images that must be set aside for a temperature to be fitted."""
 
 MOST_ROWS = 500
 """Number of images that are enough to fit a temperature."""
@@ -63,9 +63,10 @@ def hold_out(data, classes, estimator, seed):
     """
     if data.valid is not None or not _is_wanted(estimator):
         return data, data.valid
-    if len(data.rows) < MANY_ROWS:
+    share = _share_of(data, estimator)
+    if not share or len(data.rows) < MANY_ROWS:
         return data, None
-    split = _set_aside(data, classes, _share_of(data, estimator), seed)
+    split = _set_aside(data, classes, share, seed)
     return replace(split, valid=None), split.valid
 
 
@@ -117,7 +118,6 @@ def calibrate_after(training, data, held_out, estimator):
         growth = _spread(network, data, n_jobs) / training.spread
         growth = float(np.clip(growth, 1 / MOST_GROWTH, MOST_GROWTH))
         set_temperature(training, network.module.temperature * growth)
-        training.spread = None
 
 
 def set_temperature(training, temperature):
@@ -141,8 +141,9 @@ def _set_aside(data, classes, fraction, seed):
 
 
 def _share_of(data, estimator):
-    """Find the share of the images to set aside."""
-    return min(estimator.calibration_fraction, MOST_ROWS / len(data.rows))
+    """Find the share of the images to set aside; 0 where that would be too few."""
+    share = min(estimator.calibration_fraction, MOST_ROWS / len(data.rows))
+    return share if share * len(data.rows) >= LEAST_ROWS else 0.0
 
 
 def _learn(training, data, classes, estimator):
@@ -156,7 +157,7 @@ def _learn(training, data, classes, estimator):
         How far their logits spread; None where there are no networks.
     """
     share = _share_of(data, estimator)
-    if share * len(data.rows) < LEAST_ROWS:
+    if not share:
         return 1.0, None
     held_out, spreads = [], []
     for part in _parts(data, classes, share, training.net.seed):

@@ -315,7 +315,12 @@ def test_groups_are_not_cut_in_two():
 
 @pytest.mark.parametrize(
     ("n", "parameters"),
-    [(99, {}), (200, {"calibration_fraction": 0.05}), (40, {"early_stopping": False})],
+    [
+        (99, {}),
+        (200, {"calibration_fraction": 0.05}),
+        (40, {"early_stopping": False}),
+        (10_000, {"calibration_fraction": 0.002}),
+    ],
 )
 def test_few_images_have_no_temperature(n, parameters):
     """Too few to tell."""
