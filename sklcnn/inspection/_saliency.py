@@ -16,7 +16,7 @@ from sklcnn.inspection._parts import (
     network_of_classifier,
     take_apart,
 )
-from sklcnn.inspection._watched import watch
+from sklcnn.network import watch
 
 METHODS = ("grad_cam", "integrated_gradients", "occlusion")
 """Methods by name."""

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sklcnn.inspection._parts import network_of
-from sklcnn.inspection._watched import watch
+from sklcnn.network import watch
 
 COLUMNS = ("layer", "kind", "output", "parameters", "multiply-adds")
 """Heads of the columns of a summary."""

@@ -40,6 +40,7 @@ from sklcnn.network._rules import resolve_precision
 from sklcnn.network._split import split_rows
 from sklcnn.network._statistics import channel_statistics
 from sklcnn.network._training import DivergenceError, use_best_weights
+from sklcnn.network._watched import watch
 from sklcnn.network._weights import Pretrained, find_weights, is_file
 
 __all__ = [
@@ -84,6 +85,7 @@ __all__ = [
     "torch_threads",
     "trains_fast_in_bfloat16",
     "use_best_weights",
+    "watch",
     "widen_range",
     "with_steps_of",
 ]

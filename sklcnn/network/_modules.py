@@ -1,11 +1,10 @@
 """Layers from pixels to logits."""
 
-import copy
-
 import torch
 from torch import nn
 
 from sklcnn._pixels import pixel_scale
+from sklcnn.network._watched import watch
 
 
 class Standardize(nn.Module):
@@ -132,11 +131,12 @@ class ImageNetwork(nn.Module):
                 "such as torch.nn.Linear."
             )
         entered = []
-        standardized = self.resize(self.standardize(images))
-        probed = with_layers(
-            self.body, self.heads, lambda _, layer: _Probe(layer, entered)
-        )
-        probed(standardized)
+
+        def note(path, layer, inputs, *args, **kwargs):
+            entered.append(inputs)
+            return layer(inputs, *args, **kwargs)
+
+        watch(self.body, self.heads, note)(self.resize(self.standardize(images)))
         inputs = list({id(tensor): _as_rows(tensor) for tensor in entered}.values())
         if not inputs:
             raise ValueError(
@@ -148,64 +148,6 @@ class ImageNetwork(nn.Module):
 
 def _as_rows(tensor):
     return tensor.mean((2, 3)) if tensor.ndim == 4 else tensor.flatten(1)
-
-
-class _Probe(nn.Module):
-    """Layer that notes down what enters another one, and does what that does.
-
-    Parameters
-    ----------
-    layer : nn.Module
-        The other layer.
-    entered : list
-        Where inputs are added.
-    """
-
-    def __init__(self, layer, entered):
-        super().__init__()
-        self.layer = layer
-        self.entered = entered
-
-    def forward(self, images, *args, **kwargs):
-        """Note down the input."""
-        self.entered.append(images)
-        return self.layer(images, *args, **kwargs)
-
-
-def with_layers(module, paths, make, start=""):
-    """Give a module that shares all layers with another one, but for some.
-
-    Only the modules on the way to these layers are copied, and those not deeply: other
-    threads may use the module meanwhile.
-
-    Parameters
-    ----------
-    module : nn.Module
-        The other module.
-    paths : sequence of str
-        Paths of the layers within it.
-    make : callable
-        Takes the path of a layer and the layer, and returns what takes its place.
-    start : str, default=""
-        What comes before the paths where `make` is told one.
-
-    Returns
-    -------
-    twin : nn.Module
-    """
-    if "" in paths:
-        return make(start, module)
-    twin = copy.copy(module)
-    twin._modules = dict(module._modules)
-    for name in {path.partition(".")[0] for path in paths}:
-        rest = [
-            path.removeprefix(name).lstrip(".")
-            for path in paths
-            if path.partition(".")[0] == name
-        ]
-        inner = f"{start}.{name}".lstrip(".")
-        twin._modules[name] = with_layers(module._modules[name], rest, make, inner)
-    return twin
 
 
 def load_tensors(module, tensors):

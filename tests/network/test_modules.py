@@ -72,6 +72,29 @@ def test_embeddings_enter_the_head():
     assert not head._forward_pre_hooks
 
 
+class AsksItsHead(nn.Module):
+    """Body that reads what its head expects."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, images):
+        return self.head(images.reshape(len(images), self.head.in_features))
+
+
+def test_embeddings_of_a_body_that_reads_attributes_of_its_head():
+    """The head that is watched has the attributes of the head."""
+    network = network_of(AsksItsHead(), "head")
+    images = torch.rand(5, 2, 2, 1)
+
+    embedded = network.embed(images)
+
+    assert embedded.shape == (5, 4)
+    logits = network.body.head(embedded).detach()
+    assert_allclose(logits, network(images).detach(), atol=1e-6)
+
+
 def test_embeddings_of_threads_do_not_mix():
     """What one call computes is its own, however many run at a time."""
     network, results = network_of(Nested(), "classifier.head"), {}

@@ -1,8 +1,8 @@
 """Layers of a network that are watched while it computes."""
 
-from torch import nn
+import copy
 
-from sklcnn.network._modules import with_layers
+from torch import nn
 
 
 class Watched(nn.Module):
@@ -40,7 +40,7 @@ def watch(module, paths, compute):
 
     Parameters
     ----------
-    module : ImageNetwork
+    module : nn.Module
         The other network, which does not change: other threads may use it.
     paths : sequence of str
         Paths of the layers.
@@ -50,10 +50,46 @@ def watch(module, paths, compute):
 
     Returns
     -------
-    twin : ImageNetwork
+    twin : nn.Module
     """
 
     def make(path, layer):
         return Watched(layer, lambda *args, **kwargs: compute(path, *args, **kwargs))
 
     return with_layers(module, list(paths), make)
+
+
+def with_layers(module, paths, make, start=""):
+    """Give a module that shares all layers with another one, but for some.
+
+    Only the modules on the way to these layers are copied, and those not deeply: other
+    threads may use the module meanwhile.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The other module.
+    paths : sequence of str
+        Paths of the layers within it.
+    make : callable
+        Takes the path of a layer and the layer, and returns what takes its place.
+    start : str, default=""
+        What comes before the paths where `make` is told one.
+
+    Returns
+    -------
+    twin : nn.Module
+    """
+    if "" in paths:
+        return make(start, module)
+    twin = copy.copy(module)
+    twin._modules = dict(module._modules)
+    for name in {path.partition(".")[0] for path in paths}:
+        rest = [
+            path.removeprefix(name).lstrip(".")
+            for path in paths
+            if path.partition(".")[0] == name
+        ]
+        inner = f"{start}.{name}".lstrip(".")
+        twin._modules[name] = with_layers(module._modules[name], rest, make, inner)
+    return twin
