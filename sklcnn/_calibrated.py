@@ -157,7 +157,7 @@ def _learn(training, data, classes, estimator):
         How far their logits spread; None where there are no networks.
     """
     share = _share_of(data, estimator)
-    if not share:
+    if not share or len(data.rows) >= MANY_ROWS:  # these `hold_out` could not share out
         return 1.0, None
     held_out, spreads = [], []
     for part in _parts(data, classes, share, training.net.seed):

@@ -589,11 +589,14 @@ class CNNClassifier(
                 net, checkpoints = self._continue(data), None
             else:
                 net, checkpoints = self._begin(network, data, classes, seed)
-            training = plan_training(net, data, self.get_params(deep=False))
-            extends = resume(training, checkpoints)
-            calibrate_before(training, data, held_out, classes, self, extends=extends)
-            self._train(attempt, training, classes, checkpoints, inputs)
-            calibrate_after(training, data, held_out, self)
+            with one_at_a_time(net.network) as turn, turn:
+                training = plan_training(net, data, self.get_params(deep=False))
+                extends = resume(training, checkpoints)
+                calibrate_before(
+                    training, data, held_out, classes, self, extends=extends
+                )
+                self._train(attempt, training, classes, checkpoints, inputs)
+                calibrate_after(training, data, held_out, self)
         release_memory(net.device)
         return self
 

@@ -101,7 +101,7 @@ class CNNFeatures(
         range of 0 to 1.
     batch_size : int or "auto", default="auto"
         Largest number of images per pass through the network. "auto" depends on the
-        size of an image and on the device: on a CPU it is 16 to 512.
+        size of an image and on the device: on a CPU it is 4 to 512.
     precision : {"auto", "float32", "bfloat16", "float64"}, default="auto"
         Number format of the network. "auto" is float32. Embeddings are float32 but for
         "float64".

@@ -132,13 +132,16 @@ def test_images_that_can_not_be_set_aside_are_warned_of(kind):
 
 
 def test_many_images_that_can_not_be_set_aside_are_all_trained_on():
-    """Of one group, say."""
+    """Of one group, say; one warning says so."""
     X, y = make_noisy(10_000)
     model = make_classifier(max_epochs=1, conv_channels=(2,), hidden_units=())
 
-    with pytest.warns(UserWarning, match="not calibrated.*all are of one group"):
+    with pytest.warns(
+        UserWarning, match="not calibrated.*all are of one group"
+    ) as told:
         model.fit(X, y, groups=np.zeros(10_000))
 
+    assert len(told) == 1
     assert model.temperature_ == 1
 
 

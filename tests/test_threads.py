@@ -18,9 +18,11 @@ from sklearn.base import clone
 from sklearn.utils.fixes import parse_version
 from skorch.callbacks import Callback
 
+import sklcnn
 from sklcnn import CNNClassifier
 from sklcnn._feature_cache import FeatureCache, _Writing
 from sklcnn.images._cache import CACHE, HEADERS
+from sklcnn.network import one_at_a_time
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 
@@ -212,6 +214,27 @@ def test_trainings_of_one_classifier_take_turns(noise, method):
 
     assert model.n_iter_ == expected.n_iter_
     assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+
+
+def test_warm_starts_plan_and_calibrate_in_their_turn(noise, monkeypatch):
+    """No thread trains the network between the plan, the training and the end."""
+    X, y = noise
+    model = CNNClassifier(conv_channels=(4,), max_epochs=1, warm_start=True).fit(X, y)
+    network, is_taken = model.net_.network, []
+
+    def note(function):
+        def noted(*args, **kwargs):
+            is_taken.append(one_at_a_time(network).is_taken())
+            return function(*args, **kwargs)
+
+        return noted
+
+    for name in ("plan_training", "calibrate_before", "calibrate_after"):
+        function = getattr(sklcnn._classifier, name)
+        monkeypatch.setattr(sklcnn._classifier, name, note(function))
+    model.fit(X, y)
+
+    assert is_taken == [True] * 3
 
 
 class Forks(Callback):

@@ -80,6 +80,7 @@ class AsksItsHead(nn.Module):
         self.head = nn.Linear(4, 3)
 
     def forward(self, images):
+        """Flatten, and compute logits."""
         return self.head(images.reshape(len(images), self.head.in_features))
 
 
