@@ -305,11 +305,12 @@ class CNNClassifier(
     networks of the same layers are trained without them and not kept, and the
     classifier itself trains on all. Its temperature is that of the auxiliary networks,
     times the ratio of the spread of its logits to that of theirs, on images that they
-    were trained on. With fewer than 50 images set aside, with `weights` for fewer than
-    10,000 images and with `freeze`, the temperature is 1, and so it is, with a warning,
-    where classes or groups can't be shared out; `partial_fit` leaves it as it is. On
-    images of another kind than those in `fit`, a network may still be too sure of
-    itself.
+    were trained on. Where `calibration_fraction` comes to fewer than 50 images, and with
+    `weights` for fewer than 10,000 images, the temperature is 1, unless there are
+    images of `early_stopping` or `X_val`. It is always 1 with `freeze`, and, with a
+    warning, where classes or groups can't be shared out; `partial_fit` leaves it as it
+    is. On images of another kind than those in `fit`, a network may still be too sure
+    of itself.
 
     Where `fit` or `partial_fit` fails or is interrupted, by Ctrl-C say, what was
     finished stays: the network of the last epoch that ended, with `n_iter_` and
