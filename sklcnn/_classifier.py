@@ -305,8 +305,8 @@ class CNNClassifier(
     networks of the same layers are trained without them and not kept, and the
     classifier itself trains on all. Its temperature is that of the auxiliary networks,
     times the ratio of the spread of its logits to that of theirs, on images that they
-    were trained on. Where `calibration_fraction` comes to fewer than 50 images, and with
-    `weights` for fewer than 10,000 images, the temperature is 1, unless there are
+    were trained on. Where `calibration_fraction` comes to fewer than 50 images, and
+    with `weights` for fewer than 10,000 images, the temperature is 1, unless there are
     images of `early_stopping` or `X_val`. It is always 1 with `freeze`, and, with a
     warning, where classes or groups can't be shared out; `partial_fit` leaves it as it
     is. On images of another kind than those in `fit`, a network may still be too sure

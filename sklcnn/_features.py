@@ -20,7 +20,7 @@ from sklcnn._feature_cache import (
     hash_images,
 )
 from sklcnn._pretrained import check_weights_parameters, weights_finder
-from sklcnn._rows import with_index
+from sklcnn._rows import evenly_spaced, with_index
 from sklcnn._saved_state import restore_network, with_plain_paths
 from sklcnn._sklearn import (
     N_JOBS,
@@ -363,8 +363,7 @@ class CNNFeatures(
             raise ValueError(f"{name} got no image that can be read.")
         if network.origin is not None and self.standardize != "images":
             rows = np.flatnonzero(counted)
-            chosen = np.linspace(0, len(rows) - 1, IMAGES_MEASURED).astype(int)
-            counted[np.setdiff1d(rows, rows[chosen])] = 0
+            counted[np.setdiff1d(rows, evenly_spaced(rows, IMAGES_MEASURED))] = 0
         measured = channel_statistics(images, counted, network.spec.image_shape)
         parameters = self.get_params(deep=False)
         set_statistics(network, measured, parameters, dtype=images.dtype, name=name)

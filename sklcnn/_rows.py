@@ -1,6 +1,27 @@
-"""Index of the data frame that images came from."""
+"""Rows of images: some of many, and the index of the data frame they came from."""
+
+import numpy as np
 
 from sklcnn._sklearn import get_container_adapter
+
+
+def evenly_spaced(rows, n_rows):
+    """Choose some of many rows, from the first to the last; all where they are few.
+
+    Parameters
+    ----------
+    rows : ndarray
+        Rows, or anything else in an array.
+    n_rows : int
+        Number of rows to choose.
+
+    Returns
+    -------
+    chosen : ndarray
+    """
+    if len(rows) <= n_rows:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, n_rows).astype(int)]
 
 
 def index_of(X):

@@ -9,13 +9,19 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._pixels import check_fill_value
 from sklcnn._rows import wanted_index
-from sklcnn._sklearn import Interval, fit_with_callbacks, without_callbacks
+from sklcnn._sklearn import Interval, StrOptions, fit_with_callbacks, without_callbacks
 from sklcnn._steps import ImageStepMixin
 from sklcnn._validation import check_image_shape, check_images
 from sklcnn.images import AugmentedImages
 from sklcnn.images._mapped import with_rows_of
+from sklcnn.images._warp import PADDING_MODES
 
 PROBABILITY = Interval(Real, 0, 1, closed="both")
+
+BORDER: dict = {
+    "mode": [StrOptions(set(PADDING_MODES))],
+    "cval": [Interval(Real, None, None, closed="neither"), StrOptions({"border"})],
+}
 
 
 class Pair(Interval):

@@ -7,6 +7,7 @@ import numpy as np
 
 from sklcnn._sklearn import Interval, Options
 from sklcnn.augmentation._base import (
+    BORDER,
     PROBABILITY,
     FillingAugmentation,
     Pair,
@@ -14,7 +15,6 @@ from sklcnn.augmentation._base import (
     span,
 )
 from sklcnn.augmentation._stages import Warp
-from sklcnn.augmentation._whole_pixels import BORDER
 from sklcnn.images._matrices import (
     perspective,
     rotation,

@@ -5,7 +5,12 @@ from numbers import Integral
 import numpy as np
 
 from sklcnn._sklearn import Interval
-from sklcnn.augmentation._base import PROBABILITY, FillingAugmentation, only_where
+from sklcnn.augmentation._base import (
+    BORDER,
+    PROBABILITY,
+    FillingAugmentation,
+    only_where,
+)
 from sklcnn.augmentation._levels import (
     auto_contrast,
     equalize,
@@ -14,7 +19,6 @@ from sklcnn.augmentation._levels import (
     solarize,
 )
 from sklcnn.augmentation._stages import Recolor, Selected, Warp
-from sklcnn.augmentation._whole_pixels import BORDER
 from sklcnn.images._matrices import (
     contrast,
     rotation,
@@ -154,8 +158,8 @@ class RandAugment(FillingAugmentation):
                 name: happens & (number == place)
                 for place, name in enumerate(OPERATIONS)
             }
-            moves = moves @ _draw_moves(now, strength, image_format.shape)
-            colors = _draw_colors(now, strength, image_format) @ colors
+            moves = moves @ _move_matrices(now, strength, image_format.shape)
+            colors = _color_matrices(now, strength, image_format) @ colors
             chosen = {name: chosen[name] | now[name] for name in OPERATIONS}
         factors = 1 + MAX_CHANGE * share * np.where(random.happens(0.5), -1.0, 1.0)
         return [
@@ -165,7 +169,7 @@ class RandAugment(FillingAugmentation):
         ]
 
 
-def _draw_moves(chosen, strength, image_shape):
+def _move_matrices(chosen, strength, image_shape):
     """Make the matrices of moves; at most one of them is chosen for an image."""
     height, width, _ = image_shape
     angles = np.arctan(MAX_SHEAR * strength)
@@ -180,7 +184,7 @@ def _draw_moves(chosen, strength, image_shape):
     return _multiply(moves, chosen)
 
 
-def _draw_colors(chosen, strength, image_format):
+def _color_matrices(chosen, strength, image_format):
     """Make the matrices of colors; at most one of them is chosen for an image."""
     n_channels = image_format.shape[2]
     low, high = image_format.pixel_range

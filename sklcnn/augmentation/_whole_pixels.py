@@ -1,23 +1,18 @@
 """Random steps that move images by whole pixels: flips and crops."""
 
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 
-from sklcnn._sklearn import Interval, StrOptions
+from sklcnn._sklearn import Interval
 from sklcnn.augmentation._base import (
+    BORDER,
     PROBABILITY,
     BaseAugmentation,
     FillingAugmentation,
 )
 from sklcnn.augmentation._stages import Warp
 from sklcnn.images._matrices import scaling, translation
-from sklcnn.images._warp import PADDING_MODES
-
-BORDER: dict = {
-    "mode": [StrOptions(set(PADDING_MODES))],
-    "cval": [Interval(Real, None, None, closed="neither"), StrOptions({"border"})],
-}
 
 
 class RandomFlip(BaseAugmentation):

@@ -14,6 +14,7 @@ from sklcnn._pixels import (
     pixel_scale,
     working_range,
 )
+from sklcnn._rows import evenly_spaced
 from sklcnn._validation import resolve_image_shape
 from sklcnn.images._lazy import LazyImages
 from sklcnn.images._mapped import RowsOf, read_rows
@@ -351,8 +352,8 @@ def _training_range(augmented):
     of it are enough to know.
     """
     rows = np.setdiff1d(np.arange(len(augmented)), augmented.bad_rows)
-    if not isinstance(augmented.images, np.ndarray) and len(rows) > IMAGES_LOOKED_AT:
-        rows = rows[np.linspace(0, len(rows) - 1, IMAGES_LOOKED_AT).astype(int)]
+    if not isinstance(augmented.images, np.ndarray):
+        rows = evenly_spaced(rows, IMAGES_LOOKED_AT)
     scale = pixel_scale(augmented.dtype)
     low, high = np.inf, -np.inf
     for start in range(0, len(rows), 64):

@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 from sklearn.model_selection import StratifiedGroupKFold
 from torch import nn
 
+from sklcnn._rows import evenly_spaced
 from sklcnn.network._modules import ImageNetwork
 
 PENALTIES = 10.0 ** np.arange(0, -6.5, -0.5)
@@ -182,8 +183,7 @@ def choose_penalty(features, variances, wanted, weights, targets, groups=None):
     """
     n_rows, total = len(targets), float(variances.sum()) or 1.0
     order = np.argsort(targets, kind="stable")
-    if n_rows > MAX_ROWS_TRIED:
-        order = order[np.linspace(0, n_rows - 1, MAX_ROWS_TRIED).astype(int)]
+    order = evenly_spaced(order, MAX_ROWS_TRIED)
     folds = np.arange(len(order)) % N_FOLDS
     if groups is not None:
         folds = _grouped_folds(targets[order], groups[order], folds)

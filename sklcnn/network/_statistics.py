@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 
 from sklcnn._pixels import pixel_scale
+from sklcnn._rows import evenly_spaced
 from sklcnn.network._batches import read_ahead
 
 PIXELS_READ = 2**20
@@ -48,8 +49,8 @@ def channel_statistics(images, weights, image_shape):
         If the variance overflows float32.
     """
     rows = np.flatnonzero(weights)
-    if not isinstance(images, np.ndarray) and len(rows) > LAZY_ROWS_READ:
-        rows = rows[np.linspace(0, len(rows) - 1, LAZY_ROWS_READ).astype(int)]
+    if not isinstance(images, np.ndarray):
+        rows = evenly_spaced(rows, LAZY_ROWS_READ)
     low, high = np.inf, -np.inf
     total, shift = 0.0, None
     sums = squares = 0.0

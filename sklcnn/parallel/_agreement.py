@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import distributed
 
+from sklcnn._rows import evenly_spaced
+
 STAGES = ("begin", "logits", "gradients", "statistics", "end")
 """The moments of a training in which processes wait for each other."""
 
@@ -170,8 +172,8 @@ def facts_of(net, train, valid):
 def images_digest(images):
     """Compute a checksum of all pixels, or of 64 images where they are lazy."""
     rows = np.arange(len(images))
-    if not isinstance(images, np.ndarray) and len(rows) > ROWS_COMPARED:
-        rows = np.linspace(0, len(rows) - 1, ROWS_COMPARED).astype(int)
+    if not isinstance(images, np.ndarray):
+        rows = evenly_spaced(rows, ROWS_COMPARED)
     blocks = np.array_split(rows, max(1, len(rows) // ROWS_COMPARED))
     pixels = (np.asarray(images[block]) for block in blocks)
     return f"{images.shape} {images.dtype} {digest(*pixels)}"

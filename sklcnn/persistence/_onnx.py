@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from sklcnn._rows import evenly_spaced
 from sklcnn.images import AugmentedImages
 from sklcnn.persistence._files import check_target, replace_file
 from sklcnn.persistence._graph import (
@@ -279,8 +280,7 @@ def _make_model(parts, pixels, quantize):
     if quantize is None:
         return model, report
     if quantize == "int8":
-        rows = np.linspace(0, len(images) - 1, min(len(images), MOST_IMAGES))
-        model = to_int8(model, images[rows.round().astype(int)])
+        model = to_int8(model, evenly_spaced(images, MOST_IMAGES))
     else:
         model = with_float16_weights(model)
     return model, _compare(model, images, expected)
