@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sklcnn._rows import evenly_spaced
 from sklcnn._validation_data import set_rows_aside
 from sklcnn._warnings import warn_user
 from sklcnn.images._mapped import rows_of
@@ -20,10 +21,14 @@ PARAMETER = "calibration_fraction"
 """Parameter of the estimator that sets images aside."""
 
 LEAST_ROWS = 50
-"""Number of images that must be set aside for a temperature to be fitted."""
+"""Number of images that must be set aside for a temperature to be fitted, and that an
+auxiliary network must have."""
 
 MOST_ROWS = 500
 """Number of images that are enough to fit a temperature."""
+
+LEAST_SHARE = 1 / 3
+"""Share of the images that an auxiliary network must have."""
 
 MANY_ROWS = 10_000
 """Number of images of which some are left out of the training itself."""
@@ -58,15 +63,22 @@ def hold_out(data, classes, estimator, seed):
     data : TrainingData
         What to train on.
     held_out : TrainingData or None
-        Images that are not trained on, if there are any: those to validate on, or some
-        of many.
+        Images that are not trained on, if there are enough: those to validate on, or
+        some of many.
     """
-    if data.valid is not None or not _is_wanted(estimator):
-        return data, data.valid
+    if not _is_wanted(estimator):
+        return data, None
+    if data.valid is not None:
+        return data, data.valid if len(data.valid.rows) >= LEAST_ROWS else None
     share = _share_of(data, estimator)
     if not share or len(data.rows) < MANY_ROWS:
         return data, None
-    split = _set_aside(data, classes, share, seed)
+    try:
+        split = set_rows_aside(data, classes, share, seed, parameter=PARAMETER)
+    except ValueError:  # which `calibrate_before` warns of
+        return data, None
+    if not LEAST_ROWS <= len(split.valid.rows) <= 2 * MOST_ROWS:  # of large groups
+        return data, None
     return replace(split, valid=None), split.valid
 
 
@@ -74,7 +86,8 @@ def calibrate_before(training, data, held_out, classes, estimator, *, extends=Fa
     """Calibrate a network that is to be trained on all images, as far as that goes.
 
     Auxiliary networks are trained on a part of the images each, and a temperature is
-    fitted to the others. They are not kept.
+    fitted to the others. They are not kept. A network that was calibrated before, and
+    is trained on, needs none: its temperature follows its logits.
 
     Parameters
     ----------
@@ -92,9 +105,14 @@ def calibrate_before(training, data, held_out, classes, estimator, *, extends=Fa
         Whether the training goes on from the checkpoint of a shorter one, whose
         auxiliary networks were trained for fewer epochs.
     """
-    begins = extends or not len(training.net.history)
-    is_drawn = training.net.network.origin is None
-    if held_out is None and begins and is_drawn and _is_wanted(estimator):
+    network = training.net.network
+    if not _is_wanted(estimator):
+        set_temperature(training, 1.0)
+    elif held_out is not None or (training.spread is not None and not extends):
+        return  # calibrated afterwards, or resumed
+    elif network.module.temperature != 1 and not extends:
+        training.spread = _spread(network, data, estimator.n_jobs)
+    elif network.origin is None:
         temperature, training.spread = _learn(training, data, classes, estimator)
         set_temperature(training, temperature)
 
@@ -102,9 +120,9 @@ def calibrate_before(training, data, held_out, classes, estimator, *, extends=Fa
 def calibrate_after(training, data, held_out, estimator):
     """Calibrate a trained network.
 
-    By images that it was not trained on; else the temperature of auxiliary networks
-    is raised as far as its logits are larger than theirs, which grow as long as a
-    network is trained.
+    By images that it was not trained on; else the temperature of auxiliary networks,
+    or of an earlier training, is raised as far as its logits are larger than theirs,
+    which grow as long as a network is trained. Nothing is done before an epoch ended.
 
     Parameters
     ----------
@@ -112,7 +130,9 @@ def calibrate_after(training, data, held_out, estimator):
         As in `calibrate_before`.
     """
     network, n_jobs = training.net.network, estimator.n_jobs
-    if held_out is not None and _is_wanted(estimator):
+    if not training.n_done:
+        return
+    if held_out is not None:
         set_temperature(training, _fit([_logits(network, held_out, n_jobs)]))
     elif training.spread is not None:
         growth = _spread(network, data, n_jobs) / training.spread
@@ -129,15 +149,6 @@ def set_temperature(training, temperature):
 
 def _is_wanted(estimator):
     return estimator.calibration_fraction > 0 and not estimator.freeze
-
-
-def _set_aside(data, classes, fraction, seed):
-    """Set images aside to calibrate on; none, with a warning, where that can't be."""
-    try:
-        return set_rows_aside(data, classes, fraction, seed, parameter=PARAMETER)
-    except ValueError as error:
-        warn_user(str(error))
-        return data
 
 
 def _share_of(data, estimator):
@@ -157,12 +168,14 @@ def _learn(training, data, classes, estimator):
         How far their logits spread; None where there are no networks.
     """
     share = _share_of(data, estimator)
-    if not share or len(data.rows) >= MANY_ROWS:  # these `hold_out` could not share out
+    if not share:
         return 1.0, None
     held_out, spreads = [], []
     for part in _parts(data, classes, share, training.net.seed):
         network = _train_beside(training, part, classes, estimator)
-        logits, *others = _logits(network, part.valid, estimator.n_jobs)
+        rows = evenly_spaced(np.sort(part.valid.rows), MOST_ROWS)
+        valid = replace(part.valid, rows=rows)
+        logits, *others = _logits(network, valid, estimator.n_jobs)
         spreads.append(_spread(network, part, estimator.n_jobs))
         held_out.append((logits / spreads[-1], *others))
     if not spreads:
@@ -172,15 +185,36 @@ def _learn(training, data, classes, estimator):
 
 
 def _parts(data, classes, share, seed):
-    """Split images into those to train on and others; where half are, both ways."""
-    part = _set_aside(data, classes, share, seed)
-    if part.valid is None:
+    """Split images into those to train on and others; where half are, both ways.
+
+    Parts that are too small are left out. Where none is left, a warning says so.
+    """
+    data = replace(data, valid=None)
+    try:
+        part = set_rows_aside(data, classes, share, seed, parameter=PARAMETER)
+    except ValueError as error:
+        warn_user(str(error))
         return []
-    if share < 0.5:
-        return [part]
-    known = np.isin(data.targets[part.rows], data.targets[part.valid.rows])
-    others = replace(data, rows=part.rows[known])
-    return [part, replace(data, rows=part.valid.rows, valid=others)]
+    parts = [part]
+    if share == 0.5:
+        known = np.isin(data.targets[part.rows], data.targets[part.valid.rows])
+        others = replace(data, rows=part.rows[known])
+        parts.append(replace(data, rows=part.valid.rows, valid=others))
+    usable = [part for part in parts if _is_enough(part, len(data.rows))]
+    if not usable and data.groups is not None:
+        warn_user(
+            "Probabilities are not calibrated. The groups are too uneven: of "
+            f"{len(data.rows)} images, at least {LEAST_ROWS} must be set aside, and a "
+            "third be left to train on. Use smaller groups, images of your own as "
+            "X_val, or calibration_fraction=0, which asks for no calibration."
+        )
+    return usable
+
+
+def _is_enough(part, n_rows):
+    """Whether there are enough images to train on and to calibrate on."""
+    least = max(LEAST_ROWS, LEAST_SHARE * n_rows)
+    return len(part.rows) >= least and len(part.valid.rows) >= LEAST_ROWS
 
 
 def _train_beside(training, part, classes, estimator):
@@ -190,6 +224,7 @@ def _train_beside(training, part, classes, estimator):
     n_epochs = min(n_epochs, training.n_epochs)
     parameters = estimator.get_params(deep=False) | {
         "callbacks": None,
+        "early_stopping": False,
         "verbose": 0,
         "max_epochs": n_epochs,
         "n_frozen_epochs": estimator.n_frozen_epochs * n_epochs // training.n_epochs,

@@ -206,10 +206,10 @@ class CNNClassifier(
         By how much the validation loss must fall to count as an improvement.
     calibration_fraction : float, default=0.5
         Share of the images, at most 500 of them, on which the probabilities are
-        calibrated, in [0, 1); 0 is off. Of 10,000 images or more, they are left out of
-        the training. Of fewer, an auxiliary network is trained without them, for a
-        quarter of the epochs, but at least 5; where they are half of the images or
-        more, a second one is trained on them alone, and calibrated on the others.
+        calibrated, in [0, 0.5]; 0 is off. Of 10,000 images or more, they are left out
+        of the training. Of fewer, an auxiliary network is trained without them, for a
+        quarter of the epochs, but at least 5; where they are half of the images, a
+        second one is trained on them alone, and calibrated on the others.
     device : str, default="auto"
         "cpu", "cuda", "cuda:<index>", another device that torch knows, such as "mps" or
         "xpu", or "auto", which is CUDA where it is available, else the CPU. Where there
@@ -299,18 +299,19 @@ class CNNClassifier(
 
     A network that has learnt its training images by heart is too sure of itself on
     others. So logits are divided by a temperature [4]_, which leaves the predicted
-    class as it is. It is fitted to images that the network was not trained on: those of
-    `early_stopping` or `X_val`, or else those that `calibration_fraction` sets aside,
-    with whole `groups`. Of fewer than 10,000 images, none can be spared: auxiliary
-    networks of the same layers are trained without them and not kept, and the
+    class as it is. It is fitted to at least 50 images that the network was not trained
+    on: those of `early_stopping` or `X_val`, or else those that `calibration_fraction`
+    sets aside, with whole `groups`. Of fewer than 10,000 images, none can be spared:
+    auxiliary networks of the same layers are trained without them and not kept, and the
     classifier itself trains on all. Its temperature is that of the auxiliary networks,
     times the ratio of the spread of its logits to that of theirs, on images that they
-    were trained on. Where `calibration_fraction` comes to fewer than 50 images, and
-    with `weights` for fewer than 10,000 images, the temperature is 1, unless there are
-    images of `early_stopping` or `X_val`. It is always 1 with `freeze`, and, with a
-    warning, where classes or groups can't be shared out; `partial_fit` leaves it as it
-    is. On images of another kind than those in `fit`, a network may still be too sure
-    of itself.
+    were trained on. So it is, too, where groups are so large that more than 1,000
+    images would be set aside. With `warm_start`, the temperature of the fit before
+    follows the spread of the logits. It is 1 where there are fewer than 50 such images,
+    with `freeze`, with `weights` for fewer than 10,000 images unless there are some of
+    `early_stopping` or `X_val`, and, with a warning, where classes or groups can't be
+    shared out; `partial_fit` leaves it as it is. On images of another kind than those
+    in `fit`, a network may still be too sure of itself.
 
     Where `fit` or `partial_fit` fails or is interrupted, by Ctrl-C say, what was
     finished stays: the network of the last epoch that ended, with `n_iter_` and
@@ -425,7 +426,7 @@ class CNNClassifier(
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "calibration_fraction": [Interval(Real, 0, 1, closed="left")],
+        "calibration_fraction": [Interval(Real, 0, 0.5, closed="both")],
         "device": [str],
         "precision": [StrOptions({"auto", "float32", "bfloat16", "float64"})],
         "compile": ["boolean"],
@@ -596,8 +597,10 @@ class CNNClassifier(
                 calibrate_before(
                     training, data, held_out, classes, self, extends=extends
                 )
-                self._train(attempt, training, classes, checkpoints, inputs)
-                calibrate_after(training, data, held_out, self)
+                try:
+                    self._train(attempt, training, classes, checkpoints, inputs)
+                finally:  # also what an interrupt leaves is calibrated
+                    calibrate_after(training, data, held_out, self)
         release_memory(net.device)
         return self
 

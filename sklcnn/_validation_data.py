@@ -1,11 +1,13 @@
 """Images to validate on: set aside from those to train on, or the user's own."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 
 from sklcnn._labels import check_labels, encode_labels
 from sklcnn._validation import check_image_shape, check_images
+from sklcnn._warnings import warn_user
 from sklcnn.network import TrainingData, plain, split_rows
 
 
@@ -35,12 +37,26 @@ def set_rows_aside(data, classes, fraction, seed, *, parameter="validation_fract
     ------
     ValueError
         If that can't be done: with too few rows, or too few groups.
+
+    Warns
+    -----
+    UserWarning
+        If groups are so large that `validation_fraction` sets more than twice its share
+        aside.
     """
     groups = None if data.groups is None else data.groups[data.rows]
     labels = classes[data.targets[data.rows]]
     rows, valid_rows = split_rows(
         data.rows, labels, fraction, seed, groups, parameter=parameter
     )
+    if parameter == "validation_fraction" and len(valid_rows) > 2 * math.ceil(
+        fraction * len(data.rows)
+    ):
+        warn_user(
+            f"validation_fraction={fraction} sets {len(valid_rows)} of "
+            f"{len(data.rows)} images aside, as their groups stay whole. Use smaller "
+            "groups, images of your own as X_val, or early_stopping=False."
+        )
     return replace(data, rows=rows, valid=replace(data, rows=valid_rows))
 
 

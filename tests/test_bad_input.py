@@ -108,7 +108,7 @@ PARAMETERS = {
     "validation_fraction": 0.0,
     "n_iter_no_change": 0,
     "tol": -1.0,
-    "calibration_fraction": 1.0,
+    "calibration_fraction": 0.6,
     "stride": 0,
     "device": 0,
     "precision": "float16",

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
+from sklearn.base import clone
 from sklearn.metrics import log_loss
 
 import sklcnn._calibrated
 from sklcnn import CNNClassifier
+from sklcnn._calibrated import hold_out
 from sklcnn.augmentation import RandomFlip
 from sklcnn.checkpoints import _folder
-from sklcnn.network import _training, fit_temperature
+from sklcnn.network import TrainingData, _training, fit_temperature
 from sklcnn.persistence import dump, load
 
 
@@ -334,19 +336,138 @@ def test_few_images_have_no_temperature(n, parameters):
     assert model.temperature_ == 1
 
 
-def test_training_further_leaves_it_as_it_is():
-    """`partial_fit` and `warm_start`; `fit` finds another one."""
+def test_partial_fit_leaves_it_as_it_is():
+    """`fit` finds another one."""
     X, y = make_noisy(150)
     model = make_classifier(max_epochs=4).fit(X, y)
     temperature = model.temperature_
 
-    model.partial_fit(X, y)
-    after_part = model.temperature_
-    model.set_params(warm_start=True).fit(X, y)
+    assert model.partial_fit(X, y).temperature_ == temperature
+    assert model.set_params(max_epochs=25).fit(X, y).temperature_ != temperature
 
-    assert model.temperature_ == after_part == temperature
-    model.set_params(warm_start=False, max_epochs=25).fit(X, y)
-    assert model.temperature_ != temperature
+
+def test_warm_starts_follow_the_size_of_logits():
+    """Those of images that it was trained on, divided by it, stay as large."""
+    X, y = make_noisy(150)
+    model = make_classifier(max_epochs=4, warm_start=True).fit(X, y)
+    first, before = model.temperature_, np.std(model.decision_function(X))
+
+    model.set_params(max_epochs=20).fit(X, y)
+
+    assert model.temperature_ > 1.2 * first
+    assert_allclose(np.std(model.decision_function(X)), before, rtol=0.1)
+
+
+def test_warm_starts_calibrate_what_was_not(parts):
+    """Also where `calibration_fraction` is set after a first fit, or after a part."""
+    X, y = make_noisy(150)
+    model = make_classifier(max_epochs=8, warm_start=True, calibration_fraction=0)
+    assert model.fit(X, y).temperature_ == 1
+
+    assert model.set_params(calibration_fraction=0.5).fit(X, y).temperature_ != 1
+    assert len(parts) == 2
+    assert model.set_params(calibration_fraction=0).fit(X, y).temperature_ == 1
+    model = clone(model).set_params(calibration_fraction=0.5)
+    assert model.partial_fit(X, y, classes=[0, 1]).temperature_ == 1
+    assert model.fit(X, y).temperature_ != 1
+    assert len(parts) == 4
+
+
+@pytest.mark.parametrize("held_out", ["early_stopping", "many"])
+def test_interrupted_trainings_are_calibrated(monkeypatch, held_out):
+    """By the images that were set aside for it."""
+    monkeypatch.setattr("sklcnn._calibrated.MANY_ROWS", 600)
+    X, y = make_noisy(600)
+    train_epoch = _training.train_epoch
+
+    def interrupt(training):
+        if training.n_done == 3:
+            raise KeyboardInterrupt
+        train_epoch(training)
+
+    monkeypatch.setattr(_training, "train_epoch", interrupt)
+    model = make_classifier(early_stopping=held_out == "early_stopping")
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+
+    assert model.n_iter_ == 3
+    assert model.temperature_ != 1
+
+
+def test_few_validation_images_do_not_calibrate():
+    """Auxiliary networks do, as if they were not there."""
+    X, y = make_noisy(180)
+
+    model = make_classifier(max_epochs=8)
+    expected = model.fit(X[:150], y[:150]).temperature_
+    model.fit(X[:150], y[:150], X_val=X[150:], y_val=y[150:])
+
+    assert model.temperature_ == expected != 1
+    small = make_classifier(max_epochs=8, early_stopping=True).fit(X[:60], y[:60])
+    assert small.temperature_ == 1
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n_held_out"),
+    [
+        ([9_980, 20], 0),
+        ([5_000, 5_000], 0),
+        ([2_500] * 4, 0),
+        ([7_000, *[100] * 30], 200),
+        ([10] * 1_000, 500),
+    ],
+)
+def test_groups_of_many_images_that_are_left_out(sizes, n_held_out):
+    """About 500 images; where whole groups are far more, or few, none of them."""
+    rows, groups = np.arange(10_000), np.repeat(np.arange(len(sizes)), sizes)
+    data = TrainingData(None, rows % 2, np.ones(10_000), rows, groups=groups)
+
+    rest, held_out = hold_out(data, np.array([0, 1]), CNNClassifier(), seed=0)
+
+    assert len(rest.rows) == 10_000 - n_held_out
+    if n_held_out:
+        assert len(held_out.rows) == n_held_out
+        assert not set(groups[rest.rows]) & set(groups[held_out.rows])
+    else:
+        assert held_out is None
+
+
+def test_large_groups_are_left_out_by_an_auxiliary_network(parts, monkeypatch):
+    """Which is calibrated on 500 of their images."""
+    fit, listed = sklcnn._calibrated.fit_temperature, []
+    monkeypatch.setattr(
+        "sklcnn._calibrated.fit_temperature",
+        lambda *arrays: listed.append(len(arrays[0])) or fit(*arrays),
+    )
+    X, y = make_noisy(10_000)
+    model = make_classifier(max_epochs=1, conv_channels=(2,), hidden_units=())
+
+    model.fit(X, y, groups=np.arange(10_000) % 4)
+
+    assert [len(part.rows) for part in parts] == [7_500]
+    assert listed == [500]
+    assert model.temperature_ != 1
+
+
+@pytest.mark.parametrize("sizes", [[170, 30], [190, 10], [40, 160]])
+def test_groups_too_uneven_to_be_left_out_are_warned_of(parts, sizes):
+    """Networks of few images are no help: none is trained."""
+    X, y = make_noisy(200)
+
+    with pytest.warns(UserWarning, match="groups are too uneven: of 200 images"):
+        model = make_classifier(max_epochs=1).fit(X, y, groups=np.repeat([0, 1], sizes))
+
+    assert model.temperature_ == 1
+    assert not parts
+
+
+def test_of_uneven_groups_a_network_is_trained_on_the_larger_ones(parts):
+    """Not one on the smaller ones as well."""
+    X, y = make_noisy(200)
+
+    make_classifier(max_epochs=1).fit(X, y, groups=np.repeat([0, 1], [140, 60]))
+
+    assert [(len(part.rows), len(part.valid.rows)) for part in parts] == [(140, 60)]
 
 
 def test_random_steps_are_for_the_auxiliary_network_too():

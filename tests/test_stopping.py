@@ -13,6 +13,7 @@ from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
 
 from sklcnn import CNNClassifier
 from sklcnn.images import ImageFiles
+from sklcnn.network import split_rows
 from sklcnn.preprocessing import Resize
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
@@ -148,12 +149,32 @@ def test_groups_are_set_aside_whole(tiny):
     assert not trained & validated
     assert len(trained | validated) == 25
     assert 2 <= len(validated) <= 4
-    lonely = np.where(np.arange(100) < 4, 2, y)
-    with pytest.raises(ValueError, match="class 2 are of the groups set aside"):  # noqa: PT012
-        for seed in range(20):
-            tiny.set_params(random_state=seed).fit(X, lonely, groups=groups)
+    with pytest.raises(ValueError, match=r"class [01] are of the groups set aside"):
+        tiny.fit(X, y, groups=y)
     with pytest.raises(ValueError, match="all are of one group"):
         tiny.fit(X, y, groups=np.zeros(100))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_of_uneven_groups_those_are_set_aside_that_come_next_to_the_share(seed):
+    """Not the group that most images are of, nor one with all images of a class."""
+    rows, groups = np.arange(200), np.repeat(np.arange(11), [100, *[10] * 10])
+    labels = np.where(groups == 4, 2, rows % 2)
+
+    train, valid = split_rows(rows, labels, 0.1, seed, groups)
+
+    assert len(valid) in (10, 20)
+    assert not set(groups[valid]) & {0, 4}
+    assert_array_equal(np.sort([*train, *valid]), rows)
+
+
+def test_groups_too_large_for_the_share_are_warned_of(tiny, noise):
+    """Half of the images is more than a tenth."""
+    X, y = noise
+    tiny.set_params(early_stopping=True)
+
+    with pytest.warns(UserWarning, match="=0.1 sets 15 of 30 images"):
+        tiny.fit(X, y, groups=np.arange(30) % 2)
 
 
 def test_groups_are_routed_by_default(tiny, noise):

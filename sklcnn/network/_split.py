@@ -21,6 +21,10 @@ PURPOSES = {
 asks for them."""
 
 
+NEAR = 0.1
+"""Distance from a share, relative to it, that is near enough."""
+
+
 def split_rows(
     rows, labels, fraction, seed, groups=None, *, parameter="validation_fraction"
 ):
@@ -76,18 +80,24 @@ def split_rows(
 
 
 def _split_groups(rows, labels, fraction, seed, groups):
-    """Set whole groups aside: one of as many folds as give the share."""
-    n_groups = len(np.unique(groups))
+    """Set whole groups aside: of as many folds as give the share, the nearest to it."""
+    n_groups, classes = len(np.unique(groups)), np.unique(labels)
     if n_groups < 2:
         raise ValueError("all are of one group.")
     n_folds = int(np.clip(round(1 / fraction), 2, n_groups))
     folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    best, least, lost = None, np.inf, None
     with warnings.catch_warnings():  # of classes that are in few folds
         warnings.simplefilter("ignore", UserWarning)
-        train, valid = next(folds.split(rows, labels, groups))
-    lost = np.setdiff1d(labels, labels[train]).tolist()
-    if lost:
-        raise ValueError(
-            f"all images of class {lost[0]!r} are of the groups set aside."
-        )
-    return rows[train], rows[valid]
+        for train, valid in folds.split(rows, labels, groups):
+            missing = np.setdiff1d(classes, labels[train]).tolist()
+            distance = abs(len(valid) / (fraction * len(rows)) - 1)
+            if missing:
+                lost = missing[0]
+            elif len(valid) and distance < least:
+                best, least = (rows[train], rows[valid]), distance
+                if least < NEAR:
+                    break
+    if best is None:
+        raise ValueError(f"all images of class {lost!r} are of the groups set aside.")
+    return best
