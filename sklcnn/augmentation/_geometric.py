@@ -348,7 +348,9 @@ class RandomResizedCrop(_GeometricAugmentation):
         x = np.minimum(np.sqrt(area * ratio), 1)  # width of the part, as a fraction
         y = np.minimum(np.sqrt(area / ratio), 1)
         left, top = ((1 - part) / 2 * random.uniform(-1, 1) for part in (x, y))
-        return translation(-left * width, -top * height) @ scaling(1 / x, 1 / y)
+        # as far as the centers of the outermost pixels: nothing beyond is mixed in
+        moved = translation(-left * (width - 1), -top * (height - 1))
+        return moved @ scaling(1 / x, 1 / y)
 
 
 class RandomShear(_GeometricAugmentation):

@@ -42,18 +42,18 @@ def equalize(batch, pixel_range):
 
 
 def solarize(batch, pixel_range, threshold):
-    """Invert pixels at or above a threshold, a fraction of the range."""
+    """Invert pixels at or above a threshold, a fraction of the range; none if it is 1."""
     least, most = pixel_range
-    inverted = batch >= threshold * (most - least) + least
+    inverted = (batch >= threshold * (most - least) + least) & (threshold < 1)
     return (least + most - batch).where(inverted, batch)
 
 
 def posterize(batch, pixel_range, n_bits_lost):
-    """Reduce 256 levels by a number of bits, rounded to a whole number."""
+    """Reduce 256 levels by a number of bits, rounded; 0 changes nothing."""
     least, most = pixel_range
     step = 2 ** n_bits_lost.round()
     levels = (_levels(batch, pixel_range) / step).floor() * step
-    return levels / (N_LEVELS - 1) * (most - least) + least
+    return (levels / (N_LEVELS - 1) * (most - least) + least).where(step > 1, batch)
 
 
 def sharpen(batch, pixel_range, factor):

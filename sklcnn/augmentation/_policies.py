@@ -70,8 +70,10 @@ class RandAugment(FillingAugmentation):
         Number of transforms per image, at least 1.
     magnitude : int, default=9
         Strength of the transforms, from 0 to 30. At 30, images are rotated by 30
-        degrees, sheared by 0.3, moved by 0.45 of their sides, and factors of color
-        differ by 0.9 from 1; below it is proportional. Signs are drawn.
+        degrees, sheared by 0.3, moved by 0.45 of their sides, factors of color differ
+        by 0.9 from 1, posterizing leaves 16 levels, and solarizing inverts all pixels;
+        below it is proportional. Signs are drawn. Automatic contrast and equalized
+        histograms have no strength: at 0, they alone are left.
     mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
         What lies outside the image, in the words of `numpy.pad` and scikit-image.
     cval : float or "border", default="border"

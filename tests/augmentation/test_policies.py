@@ -228,3 +228,48 @@ def test_flips_before_and_behind_keep_their_place():
 
     kept = np.isclose(drawn.draw(), X).all(axis=(1, 2, 3))
     assert kept.mean() > 0.5
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_no_magnitude_leaves_only_what_has_no_strength(dtype):
+    """An image with all levels and a flat histogram stays as it is, white as white."""
+    levels = np.arange(256).reshape(1, 16, 16)
+    scale = {np.uint8: 1, np.uint16: 257, np.float32: 1 / 255}[dtype]
+    X = np.repeat((levels * scale).astype(dtype), 60, axis=0)
+
+    drawn = RandAugment(n_steps=3, magnitude=0).fit_transform(X).draw()
+
+    assert_allclose(drawn, X, rtol=1e-6, atol=1e-6)
+
+
+def test_no_magnitude_does_not_posterize():
+    """Pixels of floats keep their values between the 256 levels."""
+    images = torch.rand(3, 4, 4, 1)
+    bits = torch.tensor([0.0, 0.4, 4.0]).view(-1, 1, 1, 1)
+
+    posterized = posterize(images, (0, 1), bits)
+
+    assert_array_equal(posterized[:2], images[:2])
+    assert len(posterized[2].unique()) < 16
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (5, 12), (1, 9)])
+@pytest.mark.parametrize("scale", [(0.05, 0.3), (0.35, 1.0)])
+def test_resized_crops_mix_nothing_in(shape, scale):
+    """Not even in the outermost pixels; all parts of the image are drawn."""
+    X = np.ones((300, *shape), dtype=np.float32)
+    X[0] = 0
+
+    drawn = RandomResizedCrop(scale, cval=-100.0).fit_transform(X).draw()[1:]
+
+    assert_allclose(drawn, 1, atol=1e-4)
+
+
+def test_resized_crops_reach_every_corner():
+    """Their first pixel comes near to that of the image, and so does the last."""
+    X = np.tile(np.arange(16.0, dtype=np.float32), (400, 16, 1))
+
+    drawn = RandomResizedCrop((0.25, 0.25), ratio=(1, 1)).fit_transform(X).draw()
+
+    assert 0 <= drawn.min() < 0.2
+    assert 14.8 < drawn.max() <= 15
