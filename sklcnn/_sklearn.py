@@ -4,6 +4,7 @@ import functools
 from numbers import Integral
 
 from sklearn.base import _fit_context as fit_context
+from sklearn.model_selection import _search
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import (
     Interval,
@@ -42,6 +43,7 @@ check_sample_weight = _check_sample_weight
 get_container_adapter = _get_container_adapter
 num_samples = _num_samples
 safe_indexing = _safe_indexing
+BaseSearchCV = _search.BaseSearchCV
 
 
 def begin_fit(estimator, n_epochs, **known):

@@ -4,19 +4,24 @@ from numbers import Integral
 
 import numpy as np
 import torch
+from sklearn import get_config
 from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
     MetaEstimatorMixin,
     clone,
 )
-from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
 from sklearn.utils.validation import check_is_fitted
 
 from sklcnn._classifier import CNNClassifier
 from sklcnn._pipelines import flat_steps, unwrap
 from sklcnn._pixels import pixel_scale, working_range
-from sklcnn._sklearn import Interval, fit_context
+from sklcnn._sklearn import BaseSearchCV, Interval, fit_context
 from sklcnn._validation import check_images
 from sklcnn.augmentation import BaseAugmentation
 from sklcnn.images._augmented import Draws
@@ -101,7 +106,8 @@ class TestTimeAugmentation(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Class labels.
         **fit_params : dict
             Passed to the estimator's `fit`, such as
-            ``cnnclassifier__sample_weight``.
+            ``cnnclassifier__sample_weight``. With metadata routing enabled, what the
+            estimator asks for, such as ``groups``.
 
         Returns
         -------
@@ -114,8 +120,22 @@ class TestTimeAugmentation(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             If the estimator has no random step right before a `CNNClassifier`.
         """
         _take_apart(self.estimator)
+        if get_config()["enable_metadata_routing"]:
+            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
         self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
         return self
+
+    def get_metadata_routing(self):
+        """Tell what metadata the estimator asks for, such as sample weights or groups.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Of scikit-learn.
+        """
+        methods = MethodMapping().add(caller="fit", callee="fit")
+        router = MetadataRouter(owner=self)
+        return router.add(estimator=self.estimator, method_mapping=methods)
 
     @property
     def classes_(self):
@@ -147,7 +167,7 @@ class TestTimeAugmentation(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         plain, random, classifier = _take_apart(self.estimator_)
-        for step in plain:
+        for step in [*plain, *random]:  # which check names and shapes of features
             X = step.transform(X)
         X = check_images(X, estimator=classifier, reset=False)
         total = np.zeros((X.shape[0], len(classifier.classes_)))
@@ -216,8 +236,8 @@ class TestTimeAugmentation(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 def _take_apart(estimator):
     """Split a pipeline into plain steps, random steps and the classifier."""
     inner = unwrap(estimator)
-    if not isinstance(inner, Pipeline):  # that of a search which is not fitted
-        inner = getattr(inner, "estimator", inner)
+    if isinstance(inner, BaseSearchCV):  # which is not fitted
+        inner = unwrap(inner.estimator)
     *steps, last = [step for _, step in flat_steps(inner)] or [None]
     random = [step for step in steps if isinstance(step, BaseAugmentation)]
     plain = steps[: len(steps) - len(random)]

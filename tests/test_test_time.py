@@ -4,18 +4,26 @@ import pickle
 
 import numpy as np
 import pytest
+import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    GroupKFold,
+    cross_val_score,
+)
 from sklearn.pipeline import make_pipeline
 
 from sklcnn import CNNClassifier, TestTimeAugmentation
 from sklcnn.augmentation import RandomBrightness, RandomFlip, RandomTranslation
 from sklcnn.datasets import make_image_folder
 from sklcnn.images import load_image_folder
+from sklcnn.persistence import dump, load
 from sklcnn.preprocessing import Flip, ReadImages
 
 
@@ -143,6 +151,61 @@ def test_what_flat_images_were_fitted_on_is_known():
     assert not hasattr(clone(model), "n_features_in_")
 
 
+def test_names_of_features_are_checked():
+    """No warning where they are right, and scikit-learn's error where they are not."""
+    pd = pytest.importorskip("pandas")
+    X, y = make_images()
+    frame = pd.DataFrame(X.reshape(-1, 64), columns=[f"pixel{i}" for i in range(64)])
+    model = TestTimeAugmentation(make_model(RandomFlip(), max_epochs=1), n_draws=1)
+
+    model.fit(frame, y)
+
+    assert model.predict(frame).shape == (40,)
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(frame[frame.columns[::-1]])
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_it_is_saved_without_code(tmp_path, frozen):
+    """As any other estimator."""
+    X, y = make_images()
+    model = make_model(RandomFlip())
+    model = FrozenEstimator(model.fit(X, y)) if frozen else model
+    averaged = TestTimeAugmentation(model, n_draws=2).fit(X, y)
+
+    dump(averaged, tmp_path / "model.skops")
+
+    loaded = load(tmp_path / "model.skops")
+    assert_array_equal(loaded.predict_proba(X), averaged.predict_proba(X))
+
+
+class Notes(CNNClassifier):
+    """Classifier that notes which metadata it got."""
+
+    got: list = []
+
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Note them, and fit."""
+        self.got.append((sample_weight is not None, groups is not None))
+        return super().fit(X, y, sample_weight=sample_weight, groups=groups)
+
+
+def test_metadata_is_routed():
+    """Groups go to the classifier by default, and weights where it asks for them."""
+    X, y = make_images()
+    Notes.got.clear()
+    metadata = {"groups": np.arange(40) // 2, "sample_weight": np.ones(40)}
+
+    with sklearn.config_context(enable_metadata_routing=True):
+        notes = Notes(max_epochs=1).set_fit_request(sample_weight=True)
+        averaged = TestTimeAugmentation(make_pipeline(RandomFlip(), notes), n_draws=1)
+        cross_val_score(
+            averaged, X, y, cv=GroupKFold(2), params=metadata, error_score="raise"
+        )
+
+    assert Notes.got == [(True, True)] * 2
+
+
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])
 def test_it_must_be_fitted_first(method):
     """Whatever is asked for, the error is that of scikit-learn."""
@@ -161,6 +224,11 @@ def test_it_must_be_fitted_first(method):
         make_pipeline(Flip(), CNNClassifier()),
         make_pipeline(RandomFlip(), Flip(), CNNClassifier()),
         make_pipeline(RandomFlip(), LogisticRegression()),
+        CalibratedClassifierCV(make_pipeline(RandomFlip(), CNNClassifier())),
+        FrozenEstimator(
+            FixedThresholdClassifier(make_pipeline(RandomFlip(), CNNClassifier()))
+        ),
+        GridSearchCV(CNNClassifier(), {}),
     ],
 )
 def test_pipelines_without_random_steps_are_refused(estimator):

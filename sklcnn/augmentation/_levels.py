@@ -42,7 +42,7 @@ def equalize(batch, pixel_range):
 
 
 def solarize(batch, pixel_range, threshold):
-    """Invert pixels at or above a threshold, a fraction of the range; none if it is 1."""
+    """Invert pixels from a threshold on, a fraction of the range; none if it is 1."""
     least, most = pixel_range
     inverted = (batch >= threshold * (most - least) + least) & (threshold < 1)
     return (least + most - batch).where(inverted, batch)

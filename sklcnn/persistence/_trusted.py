@@ -39,7 +39,11 @@ SKLEARN_TYPES = (
 Estimators are trusted by skops itself.
 """
 
-OWN_TYPES = ("sklcnn._classifier.CNNClassifier", "sklcnn._features.CNNFeatures")
+OWN_TYPES = (
+    "sklcnn._classifier.CNNClassifier",
+    "sklcnn._features.CNNFeatures",
+    "sklcnn._test_time.TestTimeAugmentation",
+)
 """Estimators of this package, which stand above this module."""
 
 METRIC_ENDINGS = ("_error", "_loss", "_score")
