@@ -15,8 +15,8 @@ def progress_bar(progress, **options):
     Parameters
     ----------
     progress : bool or "auto"
-        Whether it is shown. "auto" shows it where somebody looks, and takes it away
-        at the end, for trainings of over 3 seconds.
+        Whether it is shown, if there is anywhere to show it. "auto" shows it where
+        somebody looks, and takes it away at the end, for trainings of over 3 seconds.
     **options : dict
         As in `tqdm`.
 
@@ -29,7 +29,8 @@ def progress_bar(progress, **options):
         return tqdm(
             disable=not shown, delay=DELAY, leave=False, unit="epoch", **options
         )
-    return tqdm(disable=not progress, unit="epoch", **options)
+    nowhere = sys.stderr is None and "ipykernel" not in sys.modules
+    return tqdm(disable=not progress or nowhere, unit="epoch", **options)
 
 
 def is_looked_at():

@@ -77,3 +77,14 @@ def test_notebooks_have_one(monkeypatch):
 
     monkeypatch.setattr("multiprocessing.current_process", lambda: worker)
     assert not is_looked_at()
+
+
+@pytest.mark.parametrize("progress", ["auto", True])
+def test_a_program_without_standard_error_shows_none(monkeypatch, progress):
+    """Such as one that pythonw runs, which has no console."""
+    monkeypatch.setattr(sys, "stderr", None)
+
+    with progress_bar(progress, total=2) as bar:
+        bar.update()
+
+    assert bar.disable
