@@ -62,6 +62,7 @@ from sklcnn.network import (
     number_likeliest,
     one_at_a_time,
     plain,
+    plain_record,
     plan_epoch,
     plan_training,
     release_memory,
@@ -962,14 +963,7 @@ class CNNClassifier(
         """Records of the epochs, of plain values."""
         if "_net" not in vars(self):
             return self._epochs
-        return [
-            {
-                key: value.item() if isinstance(value, np.generic) else value
-                for key, value in record.items()
-                if isinstance(value, (bool, int, float, str, np.generic))
-            }
-            for record in self._net.history
-        ]
+        return [plain_record(record) for record in self._net.history]
 
     def _of_fitted(self, attribute):
         """Give the fitted network to an attribute that only a fitted estimator has."""

@@ -2,6 +2,7 @@
 
 import torch
 
+from sklcnn.network import plain_record
 from sklcnn.network._modules import load_tensors
 
 
@@ -33,7 +34,7 @@ def state_of(training):
         "temperature": net.module_.temperature,
         "spread": training.spread,
         "stopped": bool(training.is_stopped),
-        "history": [_plain(record) for record in net.history],
+        "history": [{"batches": []} | plain_record(record) for record in net.history],
         "rates": [
             {name: float(group[name]) for name in ("lr", "weight_decay")}
             for group in net.optimizer_.param_groups
@@ -95,15 +96,6 @@ def restore(training, checkpoint):
 def _named(start, values):
     """Prefix the names of values, without those that are None."""
     return {f"{start}/{k}": value for k, value in values.items() if value is not None}
-
-
-def _plain(record):
-    """Keep what JSON can hold of an epoch in the history of a skorch net."""
-    return {
-        name: [] if name == "batches" else value
-        for name, value in record.items()
-        if isinstance(value, (int, float, str)) or name == "batches"
-    }
 
 
 def _check_can_be_kept(name, value):

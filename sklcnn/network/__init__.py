@@ -39,7 +39,7 @@ from sklcnn.network._plan import (
 from sklcnn.network._rules import resolve_precision
 from sklcnn.network._split import split_rows
 from sklcnn.network._statistics import channel_statistics
-from sklcnn.network._training import DivergenceError, use_best_weights
+from sklcnn.network._training import DivergenceError, plain_record, use_best_weights
 from sklcnn.network._watched import watch
 from sklcnn.network._weights import Pretrained, find_weights, is_file
 
@@ -71,6 +71,7 @@ __all__ = [
     "number_likeliest",
     "one_at_a_time",
     "plain",
+    "plain_record",
     "plan_epoch",
     "plan_training",
     "release_memory",

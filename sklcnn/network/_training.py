@@ -306,6 +306,33 @@ def record_loss(net, name, loss):
     net.history.record(f"{name}_best", all(loss < other for other in before))
 
 
+def plain_record(record):
+    """Select the plain values in the record of an epoch, which files can hold.
+
+    Parameters
+    ----------
+    record : dict
+        The record, an element of the history of a skorch net.
+
+    Returns
+    -------
+    plain : dict
+        Its values of type bool, int, float and str; those of numpy are converted.
+    """
+    values = {name: _plain_value(value) for name, value in record.items()}
+    return {name: value for name, value in values.items() if isinstance(value, PLAIN)}
+
+
+PLAIN = (bool, int, float, str)
+
+
+def _plain_value(value):
+    """Convert a scalar of numpy to one of Python."""
+    if isinstance(value, np.longdouble):  # which `item` leaves as it is
+        return float(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def check_finite(net, batches, *, is_last):
     """Raise where the losses of the last epoch, or outputs after it, are not finite.
 

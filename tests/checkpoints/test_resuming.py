@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
@@ -224,6 +225,31 @@ def test_search_is_not_trained_again(tiny, noise, folder, epochs):
     assert not epochs
     for key in ("mean_test_score", "std_test_score", "split1_test_score"):
         assert_array_equal(first.cv_results_[key], second.cv_results_[key])
+
+
+class Scores(Callback):
+    """Record numbers of numpy, as functions of scikit-learn give them."""
+
+    def on_epoch_end(self, net, **kwargs):
+        """Record one of each kind."""
+        for name in ("float32", "float64", "int64", "bool_", "str_", "longdouble"):
+            net.history.record(name, getattr(np, name)(1))
+
+
+def test_records_of_callbacks_are_loaded(tiny, noise, folder, epochs):
+    """Numbers of numpy are in the history of a loaded training as of a trained one."""
+    tiny.set_params(callbacks=[Scores()], checkpoint_dir=folder)
+    trained = clone(tiny).fit(*noise)
+
+    loaded = clone(tiny).fit(*noise)
+
+    assert epochs == [0, 1]
+    assert loaded.history_ == trained.history_
+    assert loaded.history_[0]["float32"] == 1.0
+    assert {type(value) for value in loaded.history_[0].values()} <= PLAIN
+
+
+PLAIN = {bool, int, float, str}
 
 
 @pytest.mark.slow
