@@ -31,17 +31,23 @@ class ImageCache:
         self._lock = threading.Lock()
 
     def get(self, group, path, stamp):
-        """Give the pixels of a file, or None if they are absent or out of date."""
-        kept_stamp, pixels = self._groups.get(group, {}).get(path, (None, None))
-        return pixels if kept_stamp == stamp else None
+        """Find the pixels of a file, and what it holds besides.
 
-    def put(self, group, path, stamp, pixels):
-        """Keep the pixels of a file as long as there is room."""
+        Returns
+        -------
+        image : tuple of (ndarray, tuple of str) or None
+            As from `decode`; None if it is absent or out of date.
+        """
+        kept_stamp, *image = self._groups.get(group, {}).get(path, (None,))
+        return tuple(image) if image and kept_stamp == stamp else None
+
+    def put(self, group, path, stamp, pixels, left_out=()):
+        """Keep the pixels of a file, and what it holds besides, if there is room."""
         with self._lock:
             self._remove(group, path)
             self._make_room(group, pixels.nbytes)
             if self.n_bytes + pixels.nbytes <= self.max_bytes:
-                self._groups.setdefault(group, {})[path] = (stamp, pixels)
+                self._groups.setdefault(group, {})[path] = (stamp, pixels, left_out)
                 self.n_bytes += pixels.nbytes
 
     def clear(self):
@@ -51,7 +57,7 @@ class ImageCache:
             self.n_bytes = 0
 
     def _remove(self, group, path):
-        _, pixels = self._groups.get(group, {}).pop(path, (None, None))
+        _, pixels, _ = self._groups.get(group, {}).pop(path, (None, None, ()))
         if pixels is not None:
             self.n_bytes -= pixels.nbytes
 
@@ -59,7 +65,7 @@ class ImageCache:
         others = [other for other in self._groups if other != group]
         while self.n_bytes + n_bytes > self.max_bytes and others:
             dropped = self._groups.pop(others.pop(0))
-            self.n_bytes -= sum(pixels.nbytes for _, pixels in dropped.values())
+            self.n_bytes -= sum(pixels.nbytes for _, pixels, _ in dropped.values())
 
 
 CACHE = ImageCache(MAX_BYTES)

@@ -263,12 +263,11 @@ class ImageFiles(LazyImages):
         if self.cache is None or not isinstance(source, str):
             return decode(source, **self.made_by)
         group, stamp = tuple(self.made_by.values()), stamp_of(source)
-        pixels = CACHE.get(group, source, stamp)
-        if pixels is not None:
-            return pixels, ()
-        pixels, left_out = decode(source, **self.made_by)
-        CACHE.put(group, source, stamp, pixels)
-        return pixels, left_out
+        image = CACHE.get(group, source, stamp)
+        if image is None:
+            image = decode(source, **self.made_by)
+            CACHE.put(group, source, stamp, *image)
+        return image
 
     def _warn_of_left_out(self, rows, left_out):
         """Warn of files that hold more than is read, once of each."""

@@ -181,11 +181,17 @@ def test_threads_end_where_one_fails(error):
     assert len(rows_done) < 5_000
 
 
-def test_several_frames_warn_once(tmp_path):
-    """Epoch after epoch, a file with several frames is mentioned once."""
+@pytest.fixture
+def animation(tmp_path):
+    """Give the path of a file of two frames."""
     frames = [Image.new("L", (8, 8), shade) for shade in (9, 99)]
     frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
-    images = ImageFiles([tmp_path / "x.gif"], (8, 8))
+    return tmp_path / "x.gif"
+
+
+def test_several_frames_warn_once(animation):
+    """Epoch after epoch, a file with several frames is mentioned once."""
+    images = ImageFiles([animation], (8, 8))
 
     with pytest.warns(UserWarning, match=r"first is used: 1 \('.*x\.gif'\)"):
         np.asarray(images)
@@ -195,13 +201,19 @@ def test_several_frames_warn_once(tmp_path):
         np.asarray(images[:1])
 
 
-def test_file_listed_twice_is_counted_once(tmp_path):
+def test_file_listed_twice_is_counted_once(animation):
     """The warning of several frames counts files, not how often they are read."""
-    frames = [Image.new("L", (8, 8), shade) for shade in (9, 99)]
-    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
-
     with pytest.warns(UserWarning, match=r"first is used: 1 \('.*x\.gif'\)"):
-        np.asarray(ImageFiles([tmp_path / "x.gif"] * 3, (8, 8)))
+        np.asarray(ImageFiles([animation] * 3, (8, 8)))
+
+
+def test_frames_of_cached_images_are_told(animation):
+    """Pixels from memory warn of what the file holds besides, as those read do."""
+    for read in (np.asarray, np.asarray, ImageFiles.check_files):
+        images = ImageFiles([animation], (8, 8), cache="memory")
+
+        with pytest.warns(UserWarning, match="several frames"):
+            read(images)
 
 
 def test_cached_images_are_not_read_again(paths, pixels):
@@ -211,7 +223,7 @@ def test_cached_images_are_not_read_again(paths, pixels):
 
     for group in CACHE._groups.values():
         group.update(
-            {path: (stamp, 255 - kept) for path, (stamp, kept) in group.items()}
+            {path: (stamp, 255 - kept, ()) for path, (stamp, kept, _) in group.items()}
         )
 
     assert_array_equal(ImageFiles(paths[5:], (8, 8), cache="memory"), 255 - pixels[5:])
@@ -273,13 +285,13 @@ def test_cache_stays_within_its_limit():
     for path in "abc":
         cache.put("old", path, 1, image)
     assert cache.n_bytes == 80
-    assert cache.get("old", "a", 1) is image
+    assert cache.get("old", "a", 1) == (image, ())
     assert cache.get("old", "a", 2) is None
     assert cache.get("old", "c", 1) is None
 
     cache.put("new", "a", 1, image)
     assert cache.get("old", "a", 1) is None
-    assert cache.get("new", "a", 1) is image
+    assert cache.get("new", "a", 1) == (image, ())
     assert cache.n_bytes == 40
 
 
