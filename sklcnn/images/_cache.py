@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections import OrderedDict
 
 MAX_BYTES = 2 * 2**30
 """The most that one process keeps, all estimators together."""
@@ -14,9 +15,9 @@ class ImageCache:
     """Decoded images by file, up to a limit.
 
     Images that were made alike (by equal parameters of `ImageFiles`) are a group. When
-    the limit is reached, groups that are no longer read make room, oldest first; a full
-    cache of one group stays as it is, since a training that passes over all files in
-    turn would otherwise push out each image just before it is needed.
+    the limit is reached, other groups make room as a whole, the least recently used one
+    first; a full cache of one group stays as it is, since a training that passes over
+    all files in turn would otherwise push out each image just before it is needed.
 
     Parameters
     ----------
@@ -26,9 +27,14 @@ class ImageCache:
 
     def __init__(self, max_bytes):
         self.max_bytes = max_bytes
-        self.n_bytes = 0
-        self._groups = {}
+        self._groups = OrderedDict()  # the least recently used one first
+        self._sizes = {}
         self._lock = threading.Lock()
+
+    @property
+    def n_bytes(self):
+        """Number of bytes of all images that are kept."""
+        return sum(self._sizes.values())
 
     def get(self, group, path, stamp):
         """Find the pixels of a file, and what it holds besides.
@@ -38,34 +44,41 @@ class ImageCache:
         image : tuple of (ndarray, tuple of str) or None
             As from `decode`; None if it is absent or out of date.
         """
-        kept_stamp, *image = self._groups.get(group, {}).get(path, (None,))
+        with self._lock:
+            images = self._use(group)
+            kept_stamp, *image = images.get(path, (None,))
         return tuple(image) if image and kept_stamp == stamp else None
 
     def put(self, group, path, stamp, pixels, left_out=()):
         """Keep the pixels of a file, and what it holds besides, if there is room."""
         with self._lock:
-            self._remove(group, path)
-            self._make_room(group, pixels.nbytes)
-            if self.n_bytes + pixels.nbytes <= self.max_bytes:
-                self._groups.setdefault(group, {})[path] = (stamp, pixels, left_out)
-                self.n_bytes += pixels.nbytes
+            images = self._use(group)
+            if path in images:
+                self._sizes[group] -= images.pop(path)[1].nbytes
+            n_bytes = self._sizes[group] + pixels.nbytes
+            if n_bytes <= self.max_bytes:
+                self._make_room(pixels.nbytes)
+                images[path] = (stamp, pixels, left_out)
+                self._sizes[group] = n_bytes
 
     def clear(self):
         """Forget everything."""
         with self._lock:
             self._groups.clear()
-            self.n_bytes = 0
+            self._sizes.clear()
 
-    def _remove(self, group, path):
-        _, pixels, _ = self._groups.get(group, {}).pop(path, (None, None, ()))
-        if pixels is not None:
-            self.n_bytes -= pixels.nbytes
+    def _use(self, group):
+        """Give the images of a group, which is now the most recently used one."""
+        images = self._groups.setdefault(group, {})
+        self._groups.move_to_end(group)
+        self._sizes.setdefault(group, 0)
+        return images
 
-    def _make_room(self, group, n_bytes):
-        others = [other for other in self._groups if other != group]
-        while self.n_bytes + n_bytes > self.max_bytes and others:
-            dropped = self._groups.pop(others.pop(0))
-            self.n_bytes -= sum(pixels.nbytes for _, pixels, _ in dropped.values())
+    def _make_room(self, n_bytes):
+        """Drop groups until an image fits beside those of the most recent one."""
+        while self.n_bytes + n_bytes > self.max_bytes:
+            dropped, _ = self._groups.popitem(last=False)
+            del self._sizes[dropped]
 
 
 CACHE = ImageCache(MAX_BYTES)

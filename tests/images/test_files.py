@@ -277,6 +277,46 @@ def test_caller_may_change_what_was_read(paths, pixels):
     assert_array_equal(images[0], pixels[0])
 
 
+def test_cache_drops_the_group_that_was_read_least_recently():
+    """Not the one that was made first, if that is still read."""
+    cache = ImageCache(max_bytes=100)
+    image = np.zeros(40, dtype=np.uint8)
+    for group in ("early", "late"):
+        cache.put(group, "a", 1, image)
+
+    assert cache.get("early", "a", 1)
+    cache.put("new", "a", 1, image)
+
+    found = [bool(cache.get(group, "a", 1)) for group in ("early", "late", "new")]
+    assert found == [True, False, True]
+    assert cache.n_bytes == 80
+
+
+@pytest.mark.parametrize("n_bytes", [101, 61])
+def test_cache_drops_nothing_for_what_does_not_fit(n_bytes):
+    """An image beyond the limit, alone or with those of its group, is not kept."""
+    cache = ImageCache(max_bytes=100)
+    cache.put("old", "a", 1, np.zeros(40, dtype=np.uint8))
+    cache.put("new", "a", 1, np.zeros(40, dtype=np.uint8))
+
+    cache.put("new", "b", 1, np.zeros(n_bytes, dtype=np.uint8))
+
+    assert cache.get("old", "a", 1)
+    assert cache.get("new", "a", 1)
+    assert cache.get("new", "b", 1) is None
+    assert cache.n_bytes == 80
+
+
+def test_cache_forgets_the_old_version_of_a_file():
+    """Also where the new one does not fit."""
+    cache = ImageCache(max_bytes=100)
+    cache.put("group", "a", 1, np.zeros(40, dtype=np.uint8))
+
+    cache.put("group", "a", 2, np.zeros(101, dtype=np.uint8))
+
+    assert cache.n_bytes == 0
+
+
 def test_cache_stays_within_its_limit():
     """A full cache keeps what it has, and drops what is no longer read."""
     cache = ImageCache(max_bytes=100)
