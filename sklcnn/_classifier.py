@@ -333,7 +333,8 @@ class CNNClassifier(
     and is called again gives the weights of one that was not, to the last bit. In
     detail:
 
-    - `random_state` must be given: without, every call is another training.
+    - `random_state` must be given: without, every call is another training. A warning
+      says so, and the folder is not used.
     - With ``lr_schedule="constant"`` and a number as `weight_decay`, a training with
       more `max_epochs` goes on where one with fewer ended. With the other schedules,
       and with ``weight_decay="auto"``, each epoch depends on how many there are.

@@ -61,10 +61,11 @@ def find_checkpoints(parameters, data, network, *, classes, seed):
         return None
     if parameters["random_state"] is None:
         warnings.warn(
-            "checkpoint_dir is of no use without random_state, as each fit draws "
+            "checkpoint_dir is not used without random_state, as each fit draws "
             "another seed. Set random_state to an int.",
             UserWarning,
         )
+        return None
     try:
         address = _find_address(parameters, data, network, classes=classes, seed=seed)
     except TypeError as error:

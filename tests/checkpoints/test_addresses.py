@@ -145,11 +145,12 @@ def test_training_that_processes_share_is_not_kept(
 
 
 def test_seed_must_be_given(tiny, noise, folder):
-    """Without `random_state` nothing can be found again, which a warning says."""
+    """Without `random_state` nothing is written, as nothing could be found again."""
     tiny.set_params(checkpoint_dir=folder, random_state=None)
 
-    with pytest.warns(UserWarning, match="of no use without random_state"):
+    with pytest.warns(UserWarning, match="not used without random_state"):
         tiny.fit(*noise)
+    assert not folder.exists()
 
 
 def of_the_environment(n_channels, n_classes):
