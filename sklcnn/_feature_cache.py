@@ -87,6 +87,7 @@ class FeatureCache:
         self._places = {}  # from key to all (file, position) that hold it
         self._n_seen = {}  # of each file
         self._writes = True
+        self._lists = True
         self._has_warned = False
 
     def read(self, keys, features):
@@ -174,15 +175,27 @@ class FeatureCache:
 
     def _list_files(self):
         """List files and their numbers of whole entries."""
+        if not self._lists:
+            return []
         try:
             with os.scandir(self.folder) as entries:
-                return [
-                    (entry.path, entry.stat().st_size // self.record.itemsize)
-                    for entry in entries
-                    if entry.name.endswith(ENDING)
-                ]
+                files = [entry for entry in entries if entry.name.endswith(ENDING)]
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            self._lists = False
+            warnings.warn(
+                f"cache_dir={str(self.root)!r} can't be listed: {error}. Embeddings in "
+                "it are not found.",
+                UserWarning,
+            )
+            return []
+        found = []
+        for entry in files:
+            with contextlib.suppress(OSError):  # removed since, or a link to nowhere
+                n_records = entry.stat().st_size // self.record.itemsize
+                found.append((entry.path, n_records))
+        return found
 
     def _read_file(self, path, positions, rows, keys, features):
         """Copy entries of one file; tell which of them are as they were written."""

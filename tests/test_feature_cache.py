@@ -228,6 +228,30 @@ def test_damaged_entries_are_computed_again(features, noise):
     assert_array_equal(features.set_params(cache_dir=None).transform(X), expected)
 
 
+def test_an_entry_that_is_gone_hides_no_other(tmp_path):
+    """As a link to nowhere, or a file that another process removes meanwhile."""
+    keys, values = [bytes(16)], np.ones((1, 3), np.float32)
+    FeatureCache(tmp_path, "address", 3, np.float32).write(keys, values)
+    for name in ("0", "z"):
+        (tmp_path / "address" / f"{name}.features").symlink_to(tmp_path / "nowhere")
+    cache, found = FeatureCache(tmp_path, "address", 3, np.float32), np.zeros((1, 3))
+
+    assert cache.refresh()
+    assert cache.read(keys, found).all()
+    assert_array_equal(found, values)
+
+
+def test_a_folder_that_cannot_be_listed_is_a_warning(tmp_path):
+    """There is one, however often it is looked into."""
+    (tmp_path / "address").symlink_to(tmp_path / "address")
+    cache = FeatureCache(tmp_path, "address", 3, np.float32)
+
+    with pytest.warns(UserWarning, match=r"cache_dir=.*can't be listed") as told:
+        assert not any([cache.refresh(), cache.refresh()])
+
+    assert len(told) == 1
+
+
 def test_a_good_twin_stands_in_for_a_damaged_entry(tmp_path):
     """Of two processes that wrote an entry, one is enough."""
     keys = [bytes([number]) * 16 for number in range(4)]
