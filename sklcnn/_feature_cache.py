@@ -5,7 +5,6 @@ import errno
 import functools
 import hashlib
 import os
-import threading
 import uuid
 import warnings
 import zlib
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from sklcnn._fingerprint import fingerprint
+from sklcnn._fork_lock import ForkLock
 from sklcnn.checkpoints._address import (
     describe_device,
     describe_environment,
@@ -40,19 +40,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a full disk, which must not end a search that is half done."""
 
 
-class _Writing:
-    """Turn of the threads that write, of which a forked process has none."""
-
-    lock = threading.Lock()
-
-    @classmethod
-    def renew(cls):
-        """Free it in the child."""
-        cls.lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_Writing.renew)
+_WRITING = ForkLock()
+"""Lock of the threads that write, as they append to one file."""
 
 
 class FeatureCache:
@@ -159,7 +148,7 @@ class FeatureCache:
         records["checksum"] = _checksums(records)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with _Writing.lock, open(self._own_file(), "ab") as file:
+            with _WRITING.held(), open(self._own_file(), "ab") as file:
                 _append(file, records)
         except OSError as error:
             message = f"cache_dir={str(self.root)!r} can't be written to: {error}."

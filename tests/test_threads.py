@@ -1,5 +1,6 @@
 """Threads and processes: every caller gets what it would get alone."""
 
+import contextlib
 import copy
 import multiprocessing
 import os
@@ -20,8 +21,8 @@ from skorch.callbacks import Callback
 
 import sklcnn
 from sklcnn import CNNClassifier
-from sklcnn._feature_cache import FeatureCache, _Writing
-from sklcnn.images._cache import CACHE, HEADERS
+from sklcnn._feature_cache import _WRITING, FeatureCache
+from sklcnn.images._cache import CACHE, HEADERS, FactCache
 from sklcnn.network import one_at_a_time
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
@@ -289,13 +290,18 @@ def test_a_process_forked_beside_reading_has_caches(tmp_path):
     """Locks that other threads held at that moment would be waited for for ever."""
     features = np.zeros((1, 3), np.float32)
     cache = FeatureCache(tmp_path, "address", 3, features.dtype)
+    own = FactCache(n_kept=2)
 
     def use():
         CACHE.put("group", "path", (1,), np.zeros(3))
-        HEADERS.find(__file__, "key", lambda: 1)
+        for facts in (HEADERS, own):
+            facts.find(__file__, "key", lambda: 1)
         cache.write([bytes(16)], features)
 
-    with CACHE._lock, HEADERS._lock, _Writing.lock:
+    locks = CACHE._lock, HEADERS._lock, own._lock, _WRITING
+    with contextlib.ExitStack() as held:
+        for lock in locks:
+            held.enter_context(lock.held())
         assert run_in_fork(lambda: finish_in_time(use))
 
     assert cache.refresh()

@@ -1,8 +1,9 @@
 """Decoded images and facts of files kept in memory, for all who read them again."""
 
 import os
-import threading
 from collections import OrderedDict
+
+from sklcnn._fork_lock import ForkLock
 
 MAX_BYTES = 2 * 2**30
 """The most that one process keeps, all estimators together."""
@@ -29,7 +30,7 @@ class ImageCache:
         self.max_bytes = max_bytes
         self._groups = OrderedDict()  # the least recently used one first
         self._sizes = {}
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
 
     @property
     def n_bytes(self):
@@ -44,14 +45,14 @@ class ImageCache:
         image : tuple of (ndarray, tuple of str) or None
             As from `decode`; None if it is absent or out of date.
         """
-        with self._lock:
+        with self._lock.held():
             images = self._use(group)
             kept_stamp, *image = images.get(path, (None,))
         return tuple(image) if image and kept_stamp == stamp else None
 
     def put(self, group, path, stamp, pixels, left_out=()):
         """Keep the pixels of a file, and what it holds besides, if there is room."""
-        with self._lock:
+        with self._lock.held():
             images = self._use(group)
             if path in images:
                 self._sizes[group] -= images.pop(path)[1].nbytes
@@ -63,7 +64,7 @@ class ImageCache:
 
     def clear(self):
         """Forget everything."""
-        with self._lock:
+        with self._lock.held():
             self._groups.clear()
             self._sizes.clear()
 
@@ -96,7 +97,7 @@ class FactCache:
     def __init__(self, n_kept):
         self.n_kept = n_kept
         self._facts = {}
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
 
     def find(self, source, key, compute):
         """Give a fact of a source, computed unless it is known for this file.
@@ -120,7 +121,7 @@ class FactCache:
         kept_stamp, fact = self._facts.get((source, key), (None, None))
         if kept_stamp != stamp:
             fact = compute()
-            with self._lock:
+            with self._lock.held():
                 if len(self._facts) >= self.n_kept:
                     self._facts.clear()
                 self._facts[source, key] = (stamp, fact)
@@ -128,7 +129,7 @@ class FactCache:
 
     def clear(self):
         """Forget everything."""
-        with self._lock:
+        with self._lock.held():
             self._facts.clear()
 
 
@@ -149,13 +150,3 @@ def stamp_of(path):
 
 HEADERS, CHECKS, LOOKS = FactCache(N_FACTS), FactCache(N_FACTS), FactCache(N_FACTS)
 """Headers of files, whether files can be read, and what their pixels look like."""
-
-
-def _renew_locks():
-    """Free the locks in a forked process, which lacks the threads that held them."""
-    for cache in (CACHE, HEADERS, CHECKS, LOOKS):
-        cache._lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)
