@@ -12,14 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from sklcnn._fingerprint import fingerprint
-from sklcnn._fork_lock import ForkLock
-from sklcnn.checkpoints._address import (
+from sklcnn._descriptions import (
+    PIXELS_HASHED,
     describe_device,
     describe_environment,
     describe_file,
     describe_module,
 )
+from sklcnn._fingerprint import fingerprint
+from sklcnn._fork_lock import ForkLock
 from sklcnn.images import ImageFiles
 from sklcnn.images._mapped import MappedImages, rows_of
 from sklcnn.network._batches import read_ahead
@@ -32,9 +33,6 @@ KEY_BYTES = 16
 
 RECORDS_READ = 1024
 """Number of entries that are read at a time."""
-
-PIXELS_HASHED = 2**22
-"""Number of pixels that are read at a time to be hashed."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a full disk, which must not end a search that is half done."""

@@ -23,6 +23,7 @@ FLOORS = [
     "_tensors",
     "_arrays",
     "_fingerprint",
+    "_descriptions",
     "_validation",
     "images._lazy",
     "images._mapped",

@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 from tqdm.auto import tqdm
 
-from sklcnn.checkpoints._address import address_of, describe_device, describe_images
+from sklcnn._descriptions import describe_device
+from sklcnn.checkpoints._address import address_of, describe_images
 from sklcnn.checkpoints._folder import Checkpoints
 from sklcnn.checkpoints._state import restore, state_of
 from sklcnn.checkpoints._trial import try_out
