@@ -1,7 +1,6 @@
 """Embeddings of images in a folder, addressed by content."""
 
 import contextlib
-import errno
 import functools
 import hashlib
 import os
@@ -20,6 +19,7 @@ from sklcnn._descriptions import (
     describe_module,
 )
 from sklcnn._fingerprint import fingerprint
+from sklcnn._folder_errors import raise_or_warn, warn_of_listing
 from sklcnn._fork_lock import ForkLock
 from sklcnn.images import ImageFiles
 from sklcnn.images._mapped import MappedImages, rows_of
@@ -33,9 +33,6 @@ KEY_BYTES = 16
 
 RECORDS_READ = 1024
 """Number of entries that are read at a time."""
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Errors of a full disk, which must not end a search that is half done."""
 
 
 _WRITING = ForkLock()
@@ -149,13 +146,9 @@ class FeatureCache:
             with _WRITING.held(), open(self._own_file(), "ab") as file:
                 _append(file, records)
         except OSError as error:
-            message = f"cache_dir={str(self.root)!r} can't be written to: {error}."
-            if error.errno not in FULL:
-                raise type(error)(
-                    f"{message} Use another folder, or cache_dir=None."
-                ) from error
+            consequence = "Features are computed without."
+            raise_or_warn(error, "cache_dir", self.root, consequence=consequence)
             self._writes = False
-            warnings.warn(f"{message} Features are computed without.", UserWarning)
 
     def _own_file(self):
         return self.folder / f"{_name_of_process(os.getpid())}{ENDING}"
@@ -171,11 +164,7 @@ class FeatureCache:
             return []
         except OSError as error:
             self._lists = False
-            warnings.warn(
-                f"cache_dir={str(self.root)!r} can't be listed: {error}. Embeddings in "
-                "it are not found.",
-                UserWarning,
-            )
+            warn_of_listing(error, "cache_dir", self.root, contents="Embeddings")
             return []
         found = []
         for entry in files:

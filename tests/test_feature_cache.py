@@ -1,6 +1,7 @@
 """The folder of embeddings: each image is embedded once, and changes are noticed."""
 
 import collections
+import errno
 import os
 import subprocess
 import sys
@@ -279,8 +280,12 @@ def test_a_folder_that_cannot_be_written_is_an_error(features, noise, tmp_path):
     """The error names the parameter, and how to go on without."""
     (tmp_path / "file").touch()
 
-    with pytest.raises(OSError, match=r"cache_dir=.*can't be written to.*=None"):
+    with pytest.raises(
+        OSError, match=r"cache_dir=.*can't be written to: Not a dir.*=None"
+    ) as raised:
         features.set_params(cache_dir=tmp_path / "file").fit_transform(noise[0])
+
+    assert raised.value.errno == errno.ENOTDIR
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")

@@ -18,6 +18,7 @@ FLOORS = [
     "_steps",
     "_warnings",
     "_atomic_write",
+    "_folder_errors",
     "_fork_lock",
     "_pixels",
     "_tensors",

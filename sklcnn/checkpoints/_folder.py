@@ -1,7 +1,6 @@
 """Folders of checkpoints: finding, writing and removing files."""
 
 import contextlib
-import errno
 import math
 import os
 import re
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sklcnn._folder_errors import raise_or_warn, warn_of_listing
 from sklcnn.checkpoints._file import read_checkpoint, write_checkpoint
 
 NAME = re.compile(r"[0-9a-f]{64}-(running|\d+)\.checkpoint(\.[0-9a-f]+\.partial)?")
@@ -28,9 +28,6 @@ MAX_SKEW = 86400
 
 ROUNDING = 1e-5
 """Largest difference of outputs, by their scale, that counts as rounding."""
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Errors of a full disk, which must not end a search that is half done."""
 
 
 class Checkpoints:
@@ -130,13 +127,14 @@ class Checkpoints:
             if is_finished and not self._is_beside_longer:
                 self._path("running").unlink(missing_ok=True)
         except OSError as error:
-            message = (
-                f"checkpoint_dir={str(self.folder)!r} can't be written to: {error}."
+            raise_or_warn(
+                error,
+                "checkpoint_dir",
+                self.folder,
+                consequence="Training goes on without.",
+                must=must,
+                warns=not self._has_warned,
             )
-            if must and error.errno not in FULL:
-                raise type(error)(f"{message} Use another folder.") from error
-            if not self._has_warned:
-                warnings.warn(f"{message} Training goes on without.", UserWarning)
             self._has_warned = True
         now = time.monotonic()
         self._due = now + PAUSE * (now - start)
@@ -329,11 +327,7 @@ def _entries(folder):
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        warnings.warn(
-            f"checkpoint_dir={str(folder)!r} can't be listed: {error}. Checkpoints in "
-            "it are not found.",
-            UserWarning,
-        )
+        warn_of_listing(error, "checkpoint_dir", folder, contents="Checkpoints")
         return []
 
 

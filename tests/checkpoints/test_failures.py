@@ -74,8 +74,11 @@ def test_folder_that_is_none_is_an_error(tiny, noise, tmp_path):
     (tmp_path / "file").write_text("")
     tiny.set_params(checkpoint_dir=tmp_path / "file" / "checkpoints")
 
-    with pytest.raises(OSError, match=r"can't be written to.*Use another folder"):
+    with pytest.raises(
+        OSError, match=r"can't be written to: Not a dir.*Use another folder, .*=None"
+    ) as raised:
         tiny.fit(*noise)
+    assert raised.value.errno == errno.ENOTDIR
     assert not hasattr(tiny, "net_")
 
 

@@ -161,6 +161,14 @@ def test_folder_may_be_bytes_and_hold_folders(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == [f"{OTHER}-running.checkpoint"]
 
 
+def test_a_folder_that_cannot_be_listed_is_a_warning(tmp_path):
+    """As a link that leads to itself."""
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+
+    with pytest.warns(UserWarning, match=r"checkpoint_dir=.*loop' can't be listed: "):
+        assert Checkpoints(tmp_path / "loop", ADDRESS).found is None
+
+
 def test_home_is_the_users(tmp_path, monkeypatch):
     """A tilde is no folder of that name."""
     monkeypatch.setenv("HOME", str(tmp_path))
