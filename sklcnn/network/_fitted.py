@@ -206,7 +206,20 @@ class FittedNetwork:
         """Compute what enters the heads, as `run` does."""
         return self.run(images, ImageNetwork.embed, **options)
 
-    def run(self, images, function, *, grad=False, dtype=None, finish=None, **options):
+    def run(
+        self,
+        images,
+        function,
+        *,
+        grad=False,
+        dtype=None,
+        finish=None,
+        allocate=np.empty,
+        batch_size=None,
+        pixel_range="training",
+        n_jobs=None,
+        name="The network",
+    ):
         """Apply a function of the network to images, in batches of one fixed size.
 
         What is computed for an image does not depend on the others. Several threads
@@ -228,20 +241,24 @@ class FittedNetwork:
         finish : callable, default=None
             Takes the array of shape (n, ...) of a batch, and returns what is kept of
             it, of shape (n, ...); None keeps it all.
-        **options : dict
-            `n_jobs`, the number of CPU threads, as in `CNNClassifier`; `name`, that of
-            the estimator in warnings; `pixel_range`, the range beyond which to warn,
-            None for never; `batch_size`, the number of images in a batch; `allocate`,
-            which makes the array of outputs of a shape and a dtype.
+        allocate : callable, default=numpy.empty
+            Takes a shape and a dtype, and makes the array of outputs.
+        batch_size : int, default=None
+            Number of images in a batch; None is `prediction_batch_size`.
+        pixel_range : pair of floats, "training" or None, default="training"
+            Range of pixels outside which to warn: a pair, that of the training images,
+            or none.
+        n_jobs : int, default=None
+            Number of CPU threads, as in `CNNClassifier`.
+        name : str, default="The network"
+            Name of the estimator in warnings.
 
         Returns
         -------
         outputs : ndarray of shape (n_samples, ...)
         """
         outputs, start = None, 0
-        allocate = options.pop("allocate", np.empty)
-        n_jobs = options.pop("n_jobs", None)
-        batches = self._batches(images, **options)
+        batches = self._batches(images, batch_size, pixel_range, name)
         with self.lock.reading() as hold, hold, self._evaluating():
             for batch, n_rows in batches:
                 batch = self._apply(function, batch, n_rows, grad, n_jobs).numpy()
@@ -253,7 +270,17 @@ class FittedNetwork:
                 start += n_rows
         return outputs
 
-    def iterate(self, images, function, *, changes=False, n_jobs=None, **options):
+    def iterate(
+        self,
+        images,
+        function,
+        *,
+        changes=False,
+        batch_size=None,
+        pixel_range="training",
+        n_jobs=None,
+        name="The network",
+    ):
         """Apply a function as `run` does, and yield the outputs of each batch.
 
         Other threads may train the network between two batches.
@@ -265,10 +292,8 @@ class FittedNetwork:
         changes : bool, default=False
             Whether the function changes the network, which no other thread is to use
             at the same time.
-        n_jobs : int, default=None
-            Number of CPU threads, as in `CNNClassifier`.
-        **options : dict
-            As in `run`.
+        batch_size, pixel_range, n_jobs, name : as in `run`
+            What `run` takes as well.
 
         Yields
         ------
@@ -276,20 +301,21 @@ class FittedNetwork:
             On the CPU, in the dtype of the network.
         """
         make_hold = self.lock.writing if changes else self.lock.reading
-        for batch, n_rows in self._batches(images, **options):
+        for batch, n_rows in self._batches(images, batch_size, pixel_range, name):
             with make_hold() as hold, hold, self._evaluating():
                 outputs = self._apply(function, batch, n_rows, False, n_jobs)
             yield outputs
 
-    def _batches(self, images, **options):
+    def _batches(self, images, batch_size, pixel_range, name):
         """Cut images into padded batches, and warn where their range is another one."""
-        name = options.get("name", "The network")
-        known_range = options.get("pixel_range", self.pixel_range)
-        size = options.get("batch_size") or self.prediction_batch_size()
         batches = padded_batches(
-            images, size, image_shape=self.spec.image_shape, device=self.device
+            images,
+            batch_size or self.prediction_batch_size(),
+            image_shape=self.spec.image_shape,
+            device=self.device,
         )
         first, n_first = next(batches)
+        known_range = self.pixel_range if pixel_range == "training" else pixel_range
         if known_range is not None:
             # of images that are read by batches, those that are there tell the range
             is_array = isinstance(images, np.ndarray)

@@ -1,6 +1,7 @@
 """Fitted networks: what they compute, in threads and blocks, and how they are saved."""
 
 import copy
+import functools
 import pickle
 import threading
 import tracemalloc
@@ -55,6 +56,28 @@ def test_any_function_can_be_run(network, images):
 
     assert planes.shape == (1200, 1, 2, 2)
     assert_array_equal(planes[:, 0], images[..., 0])
+
+
+def test_misspelled_options_are_an_error(network, images):
+    """They are not left out in silence."""
+    methods = network.logits, network.embeddings
+    methods += tuple(
+        functools.partial(method, function=ImageNetwork.__call__)
+        for method in (network.run, network.iterate)
+    )
+
+    for method in methods:
+        with pytest.raises(TypeError, match="pixel_rnage"):
+            method(images, pixel_rnage=None)
+
+
+def test_a_range_to_warn_outside_of_can_be_chosen(network, images):
+    """That of the training images, another one, or none."""
+    with pytest.warns(UserWarning, match="The network was fitted on pixels"):
+        network.logits(images * 100)
+    with pytest.warns(UserWarning, match="This one was fitted on pixels"):
+        network.logits(images, pixel_range=(0.0, 0.01), name="This one")
+    network.logits(images * 100, pixel_range=None)
 
 
 def test_gradients_can_be_asked_for(network, images):
