@@ -390,8 +390,9 @@ class FittedNetwork:
                 "those weights again, or train on with `net_.partial_fit`."
             )
         fresh = build_module(self.spec, seed, self.device)[1].body
-        self.module.body.load_state_dict(fresh.state_dict())
-        self.module.temperature = 1.0
+        with self.lock.writing() as hold, hold:
+            self.module.body.load_state_dict(fresh.state_dict())
+            self.module.temperature = 1.0
 
     def state(self, sealed=None):
         """Give everything as plain values and numpy arrays, with a digest.

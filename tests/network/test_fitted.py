@@ -220,6 +220,23 @@ def test_initial_weights_are_drawn_anew(tiny, noise):
     assert torch.equal(network.module.standardize.mean, mean)
 
 
+def test_weights_are_drawn_anew_once_nobody_reads(tiny, noise):
+    """Another thread predicts with the old ones or with the new ones, not with both."""
+    network = tiny.fit(*noise)._network
+    before = copy.deepcopy(network.module.state_dict())
+    thread = threading.Thread(target=network.draw_weights, args=(1,))
+
+    with network.lock.reading() as hold, hold:
+        thread.start()
+        thread.join(0.5)
+        while_read = copy.deepcopy(network.module.state_dict())
+    thread.join()
+
+    after = network.module.state_dict()
+    assert all(torch.equal(while_read[name], before[name]) for name in before)
+    assert not torch.equal(after["body.0.weight"], before["body.0.weight"])
+
+
 def test_labels_hold_one_batch_of_logits(fitted_network):
     """Memory beside the labels does not grow with the number of classes and rows."""
     body = nn.Sequential(nn.Flatten(), nn.Linear(4, 1000))
