@@ -321,6 +321,17 @@ def test_progress_is_printed(noise, capsys):
     assert "train_loss" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("verbose", "expected"),
+    [(0, 0), (False, 0), ("auto", 0), (1, 1), (True, 1), (2, 1)],
+)
+def test_the_net_is_verbose_where_asked_for(tiny, noise, verbose, expected):
+    """Any number above 0 counts, as it does in `fit`."""
+    net = tiny.set_params(verbose=verbose).fit(*noise).net_
+
+    assert net.verbose == expected
+
+
 def test_progress_of_further_parts_is_printed(tiny, noise, capsys):
     """`PrintLog` prints as well where it is set later on."""
     tiny.set_params(verbose=0).fit(*noise)

@@ -508,4 +508,4 @@ def resolve_verbose(verbose, callbacks):
     `PrintLog` prints in verbose nets alone.
     """
     prints = any(isinstance(without_name(c), PrintLog) for c in callbacks or ())
-    return int(verbose in (True, 1) or prints)
+    return int(prints or verbose not in (0, "auto"))
