@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_predict
 from sklearn.utils.class_weight import compute_sample_weight
+from skorch.callbacks import LRScheduler
 
 from sklcnn import CNNClassifier
 
@@ -249,6 +250,20 @@ def test_auto_trains_1000_steps_in_7_to_50_epochs(noise):
 
     assert small.n_iter_ == 50
     assert large.n_iter_ == -(-1000 // -(-1000 // 16))
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.1, 2.0])
+def test_history_has_the_learning_rate_of_the_head(tiny, noise, factor):
+    """Not that of a backbone; from parts, and by a scheduler, as well."""
+    tiny.set_params(backbone_learning_rate_factor=factor, learning_rate=0.05)
+    step = LRScheduler("StepLR", step_size=1, gamma=0.5)
+
+    model = tiny.set_params(lr_schedule="constant").fit(*noise).partial_fit(*noise)
+    rates = [record["learning_rate"] for record in model.history_]
+    scheduled = clone(tiny).set_params(callbacks=[step]).fit(*noise)
+
+    assert_allclose(rates, 0.05)
+    assert_allclose([e["learning_rate"] for e in scheduled.history_], [0.05, 0.025])
 
 
 def test_history_tells_every_epoch(tiny, noise):

@@ -56,6 +56,13 @@ def set_learning_rate(optimizer, learning_rate):
         group["lr"] = learning_rate * group.get("lr_factor", 1.0)
 
 
+def learning_rate_of(optimizer):
+    """Give the learning rate of groups whose factor is 1, or else of the first one."""
+    groups = optimizer.param_groups
+    is_whole = [group.get("lr_factor", 1.0) == 1 for group in groups]
+    return float(groups[is_whole.index(True) if any(is_whole) else 0]["lr"])
+
+
 def set_weight_decay(optimizer, weight_decay):
     """Set the weight decay of every group, by its factor."""
     for group in optimizer.param_groups:

@@ -18,6 +18,7 @@ from sklcnn.network._modules import DRAWS_NOTHING, load_tensors
 from sklcnn.network._optimization import (
     EarlyStopping,
     is_settled,
+    learning_rate_of,
     set_learning_rate,
     set_weight_decay,
 )
@@ -246,7 +247,7 @@ def train_batches(net, batches, learning_rates):
             net.notify("on_batch_end", batch=batch, training=True, **step)
         total += step["loss"] * len(batch[1])
     record_loss(net, "train_loss", total.item() / len(batches.rows))
-    net.history.record("learning_rate", float(net.optimizer_.param_groups[0]["lr"]))
+    net.history.record("learning_rate", learning_rate_of(net.optimizer_))
 
 
 def solve_head(net, batches, penalty):

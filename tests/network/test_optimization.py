@@ -11,6 +11,7 @@ from sklcnn.network._modules import ImageNetwork, Standardize
 from sklcnn.network._optimization import (
     EarlyStopping,
     group_parameters,
+    learning_rate_of,
     plan_learning_rates,
     set_learning_rate,
     set_weight_decay,
@@ -168,3 +169,17 @@ def test_groups_have_rates_and_decays_of_their_own(grouped):
         "head": (0.2, 0.01),
         "normalization": (0.1, 0.0),
     }
+
+
+@pytest.mark.parametrize(
+    ("factors", "expected"),
+    [([1.0, 1.0], 0.4), ([0.1, 1.0], 0.4), ([0.0, 1.0], 0.4), ([0.1, 0.5], 0.04)],
+)
+def test_the_learning_rate_is_that_of_groups_without_a_factor(factors, expected):
+    """The first group's where all have one."""
+    groups = [{"params": [torch.zeros(1)], "lr_factor": factor} for factor in factors]
+    optimizer = torch.optim.SGD(groups, lr=1.0)
+
+    set_learning_rate(optimizer, 0.4)
+
+    assert learning_rate_of(optimizer) == pytest.approx(expected)
