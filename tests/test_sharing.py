@@ -156,6 +156,9 @@ DIFFERENCES = {
     r"differ: learning_rate \(0.05 in process 0, 0.01": (
         "parameters['learning_rate'] = 0.01",
     ),
+    r"differ: backbone_learning_rate_factor \(1 in process 0, 0.1": (
+        "parameters['backbone_learning_rate_factor'] = 0.1",
+    ),
     r"differ: max_epochs \(2 in process 0, 4 in process 1\)\.": (
         "parameters['max_epochs'] = 4",
     ),

@@ -160,6 +160,7 @@ def facts_of(net, train, valid):
         **net.plan,
         "optimizer": type(net.optimizer_).__name__,
         **{name: group[name] for name in names if name in group},
+        "backbone_learning_rate_factor": net.backbone_factor,
         "label_smoothing": getattr(net.criterion_, "label_smoothing", None),
         "number format of losses": str(net.network.dtype),
         "callbacks": [type(callback).__name__ for _, callback in net.callbacks_],

@@ -4,6 +4,7 @@ import torch
 from skorch.callbacks import Callback
 from torch import distributed
 
+from sklcnn.network._optimization import learning_rate_of
 from sklcnn.parallel._agreement import (
     agree,
     compare,
@@ -117,10 +118,9 @@ class ShareBatches(Callback):
             Not used.
         """
         if self.handles_ and training:
-            group = net.optimizer_.param_groups[0]
             self.step_ = {
-                "learning_rate": group["lr"],
-                "weight_decay": group["weight_decay"],
+                "learning_rate": learning_rate_of(net.optimizer_),
+                "weight_decay": net.optimizer_.param_groups[0]["weight_decay"],
                 "rows of a batch": digest(batch[1]),
             }
 
