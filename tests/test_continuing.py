@@ -198,6 +198,25 @@ def test_callbacks_of_the_net_outlive_another_optimizer(tiny, noise):
     assert counts.n_epochs == 1
 
 
+def test_callbacks_of_the_net_outlive_its_own_fit(tiny, noise):
+    """Beside those that the classifier was given, which have not changed."""
+
+    class Counts(Callback):
+        n_epochs = 0
+
+        def on_epoch_end(self, net, **kwargs):
+            self.n_epochs += 1
+
+    X, y = noise
+    counts = Counts()
+    net = tiny.set_params(callbacks=[Callback()]).fit(X, y).net_
+    net.set_params(callbacks=[counts]).fit(X, y)
+
+    tiny.partial_fit(X, y)
+
+    assert counts.n_epochs == tiny.max_epochs + 1
+
+
 def test_a_momentum_that_stays_is_kept(tiny, noise):
     """The same parameters go on with the same optimizer."""
     net = tiny.fit(*noise).net_

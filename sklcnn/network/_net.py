@@ -54,6 +54,10 @@ class Net(NeuralNetClassifier):
         Whether to train through `torch.compile`.
     n_jobs : int, default=None
         Number of CPU threads, as in `CNNClassifier`.
+    made_of : dict, default=None
+        Parameters of the classifier that makes the net; with others it makes a new one.
+    asked_callbacks : list, default=None
+        Callbacks that the classifier was given; those of the net may be set afterwards.
     criterion, criterion__reduction, train_split : as in skorch
         With defaults of this package.
     **parameters : dict
@@ -84,6 +88,8 @@ class Net(NeuralNetClassifier):
         frozen="nothing",
         compiled=False,
         n_jobs=None,
+        made_of=None,
+        asked_callbacks=None,
         criterion=nn.CrossEntropyLoss,
         criterion__reduction="none",
         train_split=None,
@@ -103,6 +109,8 @@ class Net(NeuralNetClassifier):
         self.frozen = frozen
         self.compiled = compiled
         self.n_jobs = n_jobs
+        self.made_of = made_of
+        self.asked_callbacks = asked_callbacks
 
     @property
     def _default_callbacks(self):
@@ -129,7 +137,6 @@ class Net(NeuralNetClassifier):
             self.network.draw_weights(self.seed)
         self.n_parts, self.may_split, self.best_epoch = 1, True, None
         self.plan = {}
-        self.asked_callbacks = None
         return super().initialize()
 
     def initialize_module(self):

@@ -222,10 +222,10 @@ def make_net(network, parameters, *, seed, history=()):
         n_jobs=parameters["n_jobs"],
         device=network.device,
         verbose=resolve_verbose(parameters["verbose"], callbacks),
+        made_of={parameter: parameters[parameter] for parameter in MADE_OF},
+        asked_callbacks=callbacks,
         **options,
     ).initialize(draw_weights=False)
-    net.asked_callbacks = callbacks  # others may be set on the net itself
-    net.made_of = {parameter: parameters[parameter] for parameter in MADE_OF}
     net.history.extend(map(dict, history))
     return net
 
