@@ -51,7 +51,7 @@ class Training:
     stopping : EarlyStopping or None
         What the validation loss decides.
     is_stopped : bool
-        Whether nothing is left to train, before the last epoch or at it.
+        Whether early stopping or a callback has ended the training.
     head_decay : float, "auto" or None
         Weight decay with which the first epoch solves the last layer, as `train_head`
         does; None where it is trained as the others.
