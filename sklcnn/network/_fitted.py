@@ -337,9 +337,7 @@ class FittedNetwork:
             gradients(grad) as mode,
             mode,
             self.number_format(training=False),
-            explained_memory_error(
-                f"predicting on batches of {len(batch)} images. Use"
-            ),
+            explained_memory_error(f"predicting on batches of {len(batch)} images"),
         ):
             outputs = function(self.module, batch)[:n_rows].detach()
             return outputs.to("cpu", self.dtype)

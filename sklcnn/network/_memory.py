@@ -12,11 +12,18 @@ def release_memory(device):
 
 
 @contextlib.contextmanager
-def explained_memory_error(doing):
-    """Raise MemoryError with advice where a GPU runs out of memory."""
+def explained_memory_error(doing, advice=""):
+    """Raise MemoryError with advice where a GPU runs out of memory.
+
+    Parameters
+    ----------
+    doing : str
+        What is done, as in "predicting on batches of 8 images".
+    advice : str, default=""
+        What to use instead, beside smaller images and a CPU.
+    """
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise MemoryError(
-            f"The GPU ran out of memory {doing} smaller images or device='cpu'."
-        ) from error
+        use = ", ".join(filter(None, (advice, "smaller images or device='cpu'")))
+        raise MemoryError(f"The GPU ran out of memory {doing}. Use {use}.") from error

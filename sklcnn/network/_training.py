@@ -132,6 +132,7 @@ def train(
         If a GPU has no room for a single image.
     """
     net, n_epochs = training.net, training.n_epochs
+    batch_size = training.batches.batch_size
     set_weight_decay(net.optimizer_, training.weight_decay)
     net.best_epoch = None
     save(training)
@@ -144,8 +145,8 @@ def train(
         gradients(True) as mode,
         mode,
         explained_memory_error(
-            f"training on batches of {training.batches.batch_size} images. Use a "
-            f"smaller batch_size, such as {max(1, training.batches.batch_size // 2)},"
+            f"training on batches of {batch_size} images",
+            f"a smaller batch_size, such as {max(1, batch_size // 2)}",
         ),
     ):
         while not training.is_finished:
