@@ -1,9 +1,9 @@
 """Matrices of random transforms: 3x3 for positions, (c+1)x(c+1) for c channels.
 
 Matrices of positions take output pixels to input pixels, as in scikit-image: x is the
-column, y the row, the center of a pixel has whole coordinates, and `first` followed by
-`second` is ``first @ second``. They rotate, scale and mirror about the origin;
-`about_center` moves that to the center of the image.
+column, y the row, neighboring pixels are 1 apart, and `first` followed by
+`second` is ``first @ second``. They rotate, scale and mirror about the origin, which is
+the center of the image where `warp_about_center` takes them.
 
 Matrices of color take the channels before, followed by a one, to the channels after;
 `first` followed by `second` is ``second @ first``.
@@ -129,41 +129,6 @@ def _from_basis(points):
     columns = np.swapaxes(points[..., :3, :], -1, -2)
     weights = np.linalg.solve(columns, points[..., 3, :, np.newaxis])
     return columns * np.swapaxes(weights, -1, -2)
-
-
-def about_center(matrices, height, width):
-    """Move the origin from the center of the image to its first pixel.
-
-    Parameters
-    ----------
-    matrices : ndarray of shape (n, 3, 3)
-        Matrices whose origin is the center.
-    height, width : int
-        Size of the images.
-
-    Returns
-    -------
-    matrices : ndarray of shape (n, 3, 3)
-    """
-    x, y = np.array([(width - 1) / 2]), np.array([(height - 1) / 2])
-    return translation(-x, -y) @ matrices @ translation(x, y)
-
-
-def from_center(matrices, height, width):
-    """Move the origin from the first pixel of the image to its center.
-
-    Parameters
-    ----------
-    matrices : ndarray of shape (n, 3, 3)
-        Matrices whose origin is the first pixel, as scikit-image has them.
-    height, width : int
-        Size of the images.
-
-    Returns
-    -------
-    matrices : ndarray of shape (n, 3, 3)
-    """
-    return about_center(matrices, 2 - height, 2 - width)
 
 
 def brightness(shifts, n_channels):

@@ -1,14 +1,12 @@
-"""Warping of images, each by a matrix of its own, as arrays and as tensors."""
+"""Warping of images as tensors, each by a matrix of its own."""
 
 import math
 
 import numpy as np
 import torch
-from skimage import transform
 from torch.nn.functional import grid_sample
 
 from sklcnn._tensors import to_device
-from sklcnn.images._matrices import from_center
 
 PADDING_MODES = {
     "constant": "zeros",
@@ -21,56 +19,6 @@ ORDERS = (0, 1)
 
 INTERPOLATIONS = {0: "nearest", 1: "bilinear", 3: "bicubic"}
 """Names that torch has for orders of interpolation."""
-
-
-def warp_array(images, matrices, *, mode="constant", cval=0.0, order=1):
-    """Warp an array by scikit-image, one image after another.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, height, width, n_channels)
-        Floats.
-    matrices : ndarray of shape (n, 3, 3)
-        From output pixels to input pixels, as scikit-image takes them.
-    mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
-        What lies outside an image, in the words of `numpy.pad`.
-    cval : float, default=0.0
-        The value outside, for ``mode="constant"``.
-    order : {0, 1}, default=1
-        0 takes the nearest pixel, 1 interpolates linearly.
-
-    Returns
-    -------
-    warped : ndarray of shape (n, height, width, n_channels)
-    """
-    settings = {"mode": mode, "cval": cval, "order": order, "clip": False}
-    pairs = zip(images, matrices, strict=True)
-    warped = [transform.warp(image, matrix, **settings) for image, matrix in pairs]
-    return np.stack(warped).astype(images.dtype, copy=False)
-
-
-def warp_tensor(images, matrices, *, mode="constant", cval=0.0, order=1):
-    """Warp a tensor on its device, to the same pixels as `warp_array`.
-
-    Parameters
-    ----------
-    images : tensor of shape (n, height, width, n_channels)
-        Floats, on any device.
-    matrices : ndarray of shape (n, 3, 3)
-        From output pixels to input pixels, as scikit-image takes them.
-    mode : {"constant", "edge", "symmetric", "reflect"}, default="constant"
-        What lies outside an image, in the words of `numpy.pad`.
-    cval : float or "border", default=0.0
-        The value outside, for ``mode="constant"``, or the color of each image's border.
-    order : {0, 1}, default=1
-        0 takes the nearest pixel, 1 interpolates linearly.
-
-    Returns
-    -------
-    warped : tensor of shape (n, height, width, n_channels)
-    """
-    matrices = from_center(matrices, *images.shape[1:3])
-    return warp_about_center(images, matrices, mode=mode, cval=cval, order=order)
 
 
 def warp_about_center(

@@ -7,10 +7,8 @@ from skimage.color import rgb2gray
 from skimage.transform import AffineTransform, ProjectiveTransform
 
 from sklcnn.images._matrices import (
-    about_center,
     brightness,
     contrast,
-    from_center,
     identities,
     perspective,
     rotation,
@@ -56,16 +54,6 @@ def test_perspective_takes_points_to_points():
 
     for matrix, points in zip(matrices, after, strict=True):
         assert_allclose(ProjectiveTransform(matrix)(points), before, atol=1e-9)
-
-
-def test_about_center_keeps_the_middle_and_can_be_undone():
-    """The middle of a 4 x 7 image is row 1.5, column 3."""
-    matrices = rotation(NUMBERS)
-
-    moved = about_center(matrices, 4, 7)
-
-    assert_allclose(moved @ [3, 1.5, 1], np.tile([3, 1.5, 1], (3, 1)), atol=1e-12)
-    assert_allclose(from_center(moved, 4, 7), matrices, atol=1e-12)
 
 
 @pytest.mark.parametrize("n_channels", [1, 3, 4])

@@ -8,19 +8,14 @@ from skimage.transform import rotate, warp
 from torch.nn.functional import interpolate
 
 from sklcnn.images._matrices import (
-    about_center,
     perspective,
     rotation,
     scaling,
     shear,
     translation,
 )
-from sklcnn.images._warp import (
-    PADDING_MODES,
-    warp_about_center,
-    warp_array,
-    warp_tensor,
-)
+from sklcnn.images._warp import PADDING_MODES, warp_about_center
+from tests._warping import about_center, warp_array
 
 SHAPES = [(7, 7, 1), (1, 9, 1), (8, 13, 3), (33, 20, 4), (28, 28, 2)]
 TOLERANCES = {np.float32: 1e-4, np.float64: 1e-12}
@@ -39,11 +34,12 @@ def random_matrices(n, shape, kind, rng):
         corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * [width, height] / 2
         moved = corners * rng.uniform(0.6, 1.4, (n, 4, 1))
         matrices = matrices @ perspective(corners, moved)
-    return about_center(matrices, height, width)
+    return matrices
 
 
 def away_from_ties(matrices, shape, distance):
     """Tell which pixels have a clear nearest neighbor, and a finite one."""
+    matrices = about_center(matrices, *shape[:2])
     y, x = np.mgrid[: shape[0], : shape[1]]
     places = np.einsum("nij,jhw->nihw", matrices, np.stack([x, y, np.ones_like(x)]))
     places = places[:, :2] / places[:, 2:]
@@ -62,7 +58,9 @@ def test_arrays_and_tensors_are_warped_alike(mode, order, kind, dtype):
         matrices = random_matrices(12, shape, kind, rng)
         settings = {"mode": mode, "order": order, "cval": 0.3}
 
-        actual = warp_tensor(torch.as_tensor(images), matrices, **settings).numpy()
+        actual = warp_about_center(
+            torch.as_tensor(images), matrices, **settings
+        ).numpy()
 
         expected = warp_array(images.astype(float), matrices, **settings)
         compared = np.ones(actual.shape[:3], dtype=bool)
@@ -86,7 +84,7 @@ def test_large_images_are_warped_alike(mode, shape):
     for dtype, atol in [(torch.float32, 1e-4), (torch.float64, 1e-12)]:
         batch = torch.as_tensor(images, dtype=dtype)
 
-        actual = warp_tensor(batch, matrices, mode=mode)
+        actual = warp_about_center(batch, matrices, mode=mode)
 
         assert_allclose(actual, expected, rtol=0, atol=atol)
 
@@ -96,9 +94,9 @@ def test_large_images_are_warped_alike(mode, shape):
 def test_a_quarter_turn_equals_rot90(k, order):
     """Counter-clockwise as displayed, on whole images."""
     images = torch.rand(2, 9, 9, 3)
-    matrices = about_center(rotation(np.full(2, k * np.pi / 2)), 9, 9)
+    matrices = rotation(np.full(2, k * np.pi / 2))
 
-    actual = warp_tensor(images, matrices, order=order)
+    actual = warp_about_center(images, matrices, order=order)
 
     assert_allclose(actual, np.rot90(images, k, axes=(1, 2)), atol=2e-6)
 
@@ -106,9 +104,9 @@ def test_a_quarter_turn_equals_rot90(k, order):
 def test_rotation_equals_scikit_images_rotate():
     """The same sense, the same middle, on an image that is not square."""
     images = torch.rand(1, 12, 19, 1, dtype=torch.float64)
-    matrices = about_center(rotation(np.deg2rad([25])), 12, 19)
+    matrices = rotation(np.deg2rad([25]))
 
-    actual = warp_tensor(images, matrices)
+    actual = warp_about_center(images, matrices)
 
     expected = rotate(images[0, :, :, 0].numpy(), 25)
     assert_allclose(actual[0, :, :, 0], expected, atol=1e-12)
@@ -119,11 +117,9 @@ def test_rotation_equals_scikit_images_rotate():
 def test_the_nearest_pixel_moves_whole_pixels_bit_for_bit(mode, cval):
     """Mirrored and moved images have the very values of the pixels before."""
     images = torch.rand(1, 11, 224, 3)
-    matrices = about_center(
-        translation(np.array([3]), np.array([-2])) @ scaling([-1], [1]), 11, 224
-    )
+    matrices = translation(np.array([3]), np.array([-2])) @ scaling([-1], [1])
 
-    actual = warp_tensor(images, matrices, order=0, mode=mode, cval=cval)
+    actual = warp_about_center(images, matrices, order=0, mode=mode, cval=cval)
 
     constant = {"constant_values": np.float32(cval)} if mode == "constant" else {}
     padded = np.pad(images, [(0, 0), (4, 4), (4, 4), (0, 0)], mode, **constant)
@@ -136,9 +132,11 @@ def test_large_batches_are_warped_as_their_images():
     images = torch.rand(9, 150, 160, 3)
     matrices = random_matrices(9, (150, 160), "affine", np.random.default_rng(0))
 
-    actual = warp_tensor(images, matrices)
+    actual = warp_about_center(images, matrices)
 
-    single = [warp_tensor(images[i : i + 1], matrices[i : i + 1]) for i in range(9)]
+    single = [
+        warp_about_center(images[i : i + 1], matrices[i : i + 1]) for i in range(9)
+    ]
     assert_allclose(actual, torch.cat(single), rtol=0, atol=1e-6)
 
 
@@ -146,8 +144,8 @@ def test_fused_matrices_are_their_product():
     """One warp by a product is, away from borders, two warps one after the other."""
     y, x = np.mgrid[:40, :40] / 40
     images = (np.sin(3 * x) + np.cos(2 * y))[np.newaxis, :, :, np.newaxis]
-    first = about_center(rotation(np.array([0.3])), 40, 40)
-    second = about_center(scaling([1.2], [1.2]), 40, 40)
+    first = rotation(np.array([0.3]))
+    second = scaling([1.2], [1.2])
 
     fused = warp_array(images, first @ second)
 
@@ -161,9 +159,9 @@ def test_border_is_the_median_color_of_the_border(shape, order):
     """Of each image and channel, also where a batch is warped in parts."""
     images = np.random.default_rng(0).random((12, *shape))
     images[:, 1:-1, 1:-1] += 5
-    matrices = about_center(rotation(np.linspace(-1, 1, 12)), *shape[:2])
+    matrices = rotation(np.linspace(-1, 1, 12))
 
-    actual = warp_tensor(
+    actual = warp_about_center(
         torch.as_tensor(images), matrices, cval="border", order=order
     ).numpy()
 
