@@ -9,28 +9,27 @@ import torch
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
 
 
-def group_parameters(network, learning_rate_factors=None, decay_factors=None):
+def group_parameters(network, learning_rate_factors=None):
     """Group the parameters of a network by what an optimizer may treat differently.
 
     Parameters
     ----------
     network : ImageNetwork
         The network.
-    learning_rate_factors, decay_factors : dict of {str: float}, default=None
-        Factors of the learning rate and of the weight decay, by name of the group;
-        1 where there is none.
+    learning_rate_factors : dict of {str: float}, default=None
+        Factors of the learning rate, by name of the group; 1 where there is none.
 
     Returns
     -------
     groups : list of dict
-        For an optimizer of torch, each with `params`, `name`, `lr_factor` and
-        `decay_factor`: "head" and "body" hold weights, "normalization" holds what has
-        one value per channel or unit, that is biases and the scales and shifts of
-        normalization; where its rate is not that of the head, the biases of the head
-        are in "head". Empty groups are left out.
+        For an optimizer of torch, each with `params`, `name` and `lr_factor`: "head"
+        and "body" hold weights, "normalization" holds what has one value per channel
+        or unit, that is biases and the scales and shifts of normalization; where its
+        rate is not that of the head, the biases of the head are in "head". Empty groups
+        are left out.
     """
-    rates = learning_rate_factors or {}
-    head_apart = rates.get("head", 1.0) != rates.get("normalization", 1.0)
+    factors = learning_rate_factors or {}
+    head_apart = factors.get("head", 1.0) != factors.get("normalization", 1.0)
     groups = {"body": [], "head": [], "normalization": []}
     for name, parameter in network.body.named_parameters():
         is_head = network.is_in_head(name)
@@ -39,12 +38,7 @@ def group_parameters(network, learning_rate_factors=None, decay_factors=None):
             kind = "normalization"
         groups[kind].append(parameter)
     return [
-        {
-            "params": parameters,
-            "name": name,
-            "lr_factor": (learning_rate_factors or {}).get(name, 1.0),
-            "decay_factor": (decay_factors or {}).get(name, 1.0),
-        }
+        {"params": parameters, "name": name, "lr_factor": factors.get(name, 1.0)}
         for name, parameters in groups.items()
         if parameters
     ]
@@ -64,9 +58,9 @@ def learning_rate_of(optimizer):
 
 
 def set_weight_decay(optimizer, weight_decay):
-    """Set the weight decay of every group, by its factor."""
+    """Set the weight decay of every group."""
     for group in optimizer.param_groups:
-        group["weight_decay"] = weight_decay * group.get("decay_factor", 1.0)
+        group["weight_decay"] = weight_decay
 
 
 SETTLED = 0.1

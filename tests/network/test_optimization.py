@@ -134,7 +134,7 @@ def grouped():
         nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 3)
     )
     network = ImageNetwork(Standardize([0.0], [1.0]), body, ["3"])
-    return body, group_parameters(network, {"head": 2.0}, {"normalization": 0.0})
+    return body, group_parameters(network, {"head": 2.0})
 
 
 def test_parameters_are_grouped_by_what_they_are(grouped):
@@ -152,8 +152,8 @@ def test_parameters_are_grouped_by_what_they_are(grouped):
     }
 
 
-def test_groups_have_rates_and_decays_of_their_own(grouped):
-    """Each is multiplied by the factor of its group."""
+def test_groups_have_rates_of_their_own(grouped):
+    """Each is multiplied by the factor of its group; weight decay is that of all."""
     _, groups = grouped
     optimizer = torch.optim.SGD(groups, lr=1.0)
 
@@ -167,7 +167,7 @@ def test_groups_have_rates_and_decays_of_their_own(grouped):
     assert values == {
         "body": (0.1, 0.01),
         "head": (0.2, 0.01),
-        "normalization": (0.1, 0.0),
+        "normalization": (0.1, 0.01),
     }
 
 
