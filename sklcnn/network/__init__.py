@@ -4,12 +4,7 @@ from sklcnn.network._batches import TrainingData, plain, with_steps_of
 from sklcnn.network._calibration import fit_temperature
 from sklcnn.network._contract import check_function
 from sklcnn.network._fitted import FittedNetwork
-from sklcnn.network._hardware import (
-    gradients,
-    resolve_device,
-    torch_threads,
-    trains_fast_in_bfloat16,
-)
+from sklcnn.network._hardware import gradients, torch_threads, trains_fast_in_bfloat16
 from sklcnn.network._lock import Holding, one_at_a_time
 from sklcnn.network._memory import release_memory
 from sklcnn.network._named import available_networks
@@ -75,7 +70,6 @@ __all__ = [
     "plan_epoch",
     "plan_training",
     "release_memory",
-    "resolve_device",
     "resolve_parameters",
     "resolve_precision",
     "resolve_verbose",
