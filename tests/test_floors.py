@@ -94,6 +94,7 @@ FLOORS = [
     "network._rules",
     "network._optimization",
     "network._fitted",
+    "network._build",
     "network._head",
     "network._interrupts",
     "network._progress",

@@ -1,6 +1,14 @@
 """The network: its layers, how it is fed and how it is trained."""
 
 from sklcnn.network._batches import TrainingData, plain, with_steps_of
+from sklcnn.network._build import (
+    BEGUN_WITH,
+    build_network,
+    check_same_network,
+    set_formats,
+    set_statistics,
+    widen_range,
+)
 from sklcnn.network._calibration import fit_temperature
 from sklcnn.network._contract import check_function
 from sklcnn.network._fitted import FittedNetwork
@@ -18,18 +26,12 @@ from sklcnn.network._outputs import (
     softmax_in_place,
 )
 from sklcnn.network._plan import (
-    BEGUN_WITH,
-    build_network,
-    check_same_network,
     is_made_of,
     is_solved_at_once,
     make_net,
     plan_epoch,
     plan_training,
     resolve_parameters,
-    set_formats,
-    set_statistics,
-    widen_range,
 )
 from sklcnn.network._rules import resolve_precision
 from sklcnn.network._split import split_rows
