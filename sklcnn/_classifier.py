@@ -72,6 +72,7 @@ from sklcnn.network import (
     set_statistics,
     softmax_in_place,
     use_best_weights,
+    warn_if_steps_are_set,
     widen_range,
 )
 
@@ -585,8 +586,11 @@ class CNNClassifier(
             if X_val is not None or y_val is not None:
                 data = add_validation(data, classes, image_shape, X_val, y_val, self)
             network = None if continues else self._build(image_shape, classes, seed)
-            needs_rows = continues or self._needs_steps(network, data)
-            if self.early_stopping and data.valid is None and needs_rows:
+            parameters = self.get_params(deep=False)
+            is_solved = not continues and is_solved_at_once(network, data, parameters)
+            if is_solved:
+                warn_if_steps_are_set(parameters, _DEFAULTS, name=type(self).__name__)
+            elif self.early_stopping and data.valid is None:
                 data = set_rows_aside(data, classes, self.validation_fraction, seed)
             data, held_out = hold_out(data, classes, self, seed)
             if continues:
@@ -594,7 +598,7 @@ class CNNClassifier(
             else:
                 net, checkpoints = self._begin(network, data, classes, seed)
             with one_at_a_time(net.network) as turn, turn:
-                training = plan_training(net, data, self.get_params(deep=False))
+                training = plan_training(net, data, parameters)
                 extends = resume(training, checkpoints)
                 calibrate_before(
                     training, data, held_out, classes, self, extends=extends
@@ -699,12 +703,6 @@ class CNNClassifier(
             name=name,
             find=weights_finder(self.weights, name=name, freeze=self.freeze),
         )
-
-    def _needs_steps(self, network, data):
-        """Whether a new network is trained by steps, rather than solved at once."""
-        known = {"name": type(self).__name__, "defaults": _DEFAULTS}
-        parameters = self.get_params(deep=False)
-        return not is_solved_at_once(network, data, parameters, **known)
 
     def _begin(self, network, data, classes, seed, *, keep=True):
         """Make the net that trains a new network, and look up checkpoints."""

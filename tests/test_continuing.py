@@ -244,9 +244,12 @@ def test_a_solved_layer_names_what_it_ignores(noise, frozen, parameters):
     model = CNNClassifier(weights=frozen, freeze=True, conv_channels=(4,))
     model.set_params(hidden_units=(), **parameters)
 
-    with pytest.warns(UserWarning, match=SOLVED.format(", ".join(parameters))):
+    with pytest.warns(
+        UserWarning, match=SOLVED.format(", ".join(parameters))
+    ) as caught:
         model.fit(*noise)
 
+    assert len(caught) == 1
     assert model.n_iter_ == 1
 
 

@@ -32,6 +32,7 @@ from sklcnn.network._plan import (
     plan_epoch,
     plan_training,
     resolve_parameters,
+    warn_if_steps_are_set,
 )
 from sklcnn.network._rules import resolve_precision
 from sklcnn.network._split import split_rows
@@ -82,6 +83,7 @@ __all__ = [
     "torch_threads",
     "trains_fast_in_bfloat16",
     "use_best_weights",
+    "warn_if_steps_are_set",
     "watch",
     "widen_range",
     "with_steps_of",

@@ -213,10 +213,8 @@ def _is_random(data, parameters):
     return bool(mixes) or isinstance(data.images, AugmentedImages)
 
 
-def is_solved_at_once(network, data, parameters, defaults, *, name):
+def is_solved_at_once(network, data, parameters):
     """Whether the last layer of a new network is solved, and nothing else is trained.
-
-    A warning names parameters of training that are set, as they have no effect then.
 
     Parameters
     ----------
@@ -224,14 +222,23 @@ def is_solved_at_once(network, data, parameters, defaults, *, name):
         The network, with its initial weights.
     data : TrainingData
         What to train it on.
+    parameters : dict
+        Parameters of the estimator.
+    """
+    is_fixed = parameters["freeze"] and not _is_random(data, parameters)
+    return bool(is_fixed and has_linear_head(network))
+
+
+def warn_if_steps_are_set(parameters, defaults, *, name):
+    """Warn about parameters of steps where the last layer is solved at once.
+
+    Parameters
+    ----------
     parameters, defaults : dict
         Parameters of the estimator, and what they are by default.
     name : str
         Name of the estimator, for messages.
     """
-    is_fixed = parameters["freeze"] and not _is_random(data, parameters)
-    if not is_fixed or not has_linear_head(network):
-        return False
     ignored = [
         parameter
         for parameter in OF_STEPS
@@ -247,7 +254,6 @@ def is_solved_at_once(network, data, parameters, defaults, *, name):
             "or cutmix.",
             UserWarning,
         )
-    return True
 
 
 OF_STEPS = (
