@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from sklcnn.network._modules import evaluating
+
 N_TRIED = 2
 """Number of images of the trial: few, and more than one."""
 
@@ -130,16 +132,10 @@ def find_heads(body, image_shape, n_outputs):
 def _run_trial(body, image_shape, n_outputs):
     """Run a network on noise, in evaluation mode; give outputs and heads."""
     images = noise_like(body, image_shape, N_TRIED)
-    is_training = [module for module in body.modules() if module.training]
-    body.eval()
-    try:
-        with torch.enable_grad():
-            calls, outputs = _record_calls(body, images)
-            _check_outputs(outputs, n_outputs)
-            return outputs, _find_heads(calls, outputs)
-    finally:
-        for module in is_training:
-            module.training = True
+    with evaluating(body), torch.enable_grad():
+        calls, outputs = _record_calls(body, images)
+        _check_outputs(outputs, n_outputs)
+        return outputs, _find_heads(calls, outputs)
 
 
 def check_shape(outputs, n_rows, n_outputs):

@@ -16,7 +16,12 @@ from sklcnn.network._contract import find_heads
 from sklcnn.network._hardware import gradients, resolve_device, seeded, torch_threads
 from sklcnn.network._lock import COMPUTING, Holding, ReadWriteLock
 from sklcnn.network._memory import explained_memory_error
-from sklcnn.network._modules import ImageNetwork, Standardize, load_tensors
+from sklcnn.network._modules import (
+    ImageNetwork,
+    Standardize,
+    evaluating,
+    load_tensors,
+)
 from sklcnn.network._named import SOURCES
 from sklcnn.network._ownership import SharedWeightsError
 from sklcnn.network._spec import NetworkSpec, try_network
@@ -535,19 +540,6 @@ def build_module(spec, seed, device):
         if spec.kind == "callable":
             spec = try_network(spec, module)
     return spec, module
-
-
-@contextlib.contextmanager
-def evaluating(module):
-    """Set a module to evaluation, and restore the layers that were in training."""
-    in_training = [layer for layer in module.modules() if layer.training]
-    for layer in in_training:
-        layer.training = False
-    try:
-        yield
-    finally:
-        for layer in in_training:
-            layer.training = True
 
 
 def _build_for(spec, weights):

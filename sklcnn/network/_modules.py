@@ -1,5 +1,7 @@
 """Layers from pixels to logits."""
 
+import contextlib
+
 import torch
 from torch import nn
 
@@ -148,6 +150,19 @@ class ImageNetwork(nn.Module):
 
 def _as_rows(tensor):
     return tensor.mean((2, 3)) if tensor.ndim == 4 else tensor.flatten(1)
+
+
+@contextlib.contextmanager
+def evaluating(module):
+    """Set a module to evaluation, and restore the layers that were in training."""
+    in_training = [layer for layer in module.modules() if layer.training]
+    for layer in in_training:
+        layer.training = False
+    try:
+        yield
+    finally:
+        for layer in in_training:
+            layer.training = True
 
 
 def load_tensors(module, tensors):
