@@ -83,6 +83,7 @@ FLOORS = [
     "network._named",
     "network._weights",
     "network._spec",
+    "network._saved_network",
     "network._calibration",
     "network._lock",
     "network._hardware",
