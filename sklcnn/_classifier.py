@@ -262,7 +262,8 @@ class CNNClassifier(
     n_iter_ : int
         Number of epochs trained.
     resolved_params_ : dict
-        What the parameters that are "auto" came to.
+        What the parameters that are "auto" came to, but for `verbose`. `precision` is
+        that of training.
     temperature_ : float
         What logits are divided by: over 1 where the network would be too sure of itself
         on images it was not trained on, under 1 where it would not be sure enough.

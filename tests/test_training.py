@@ -313,3 +313,27 @@ def test_quiet_about_everything_normal(digits):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         CNNClassifier(max_epochs=1).fit(*digits).predict(digits[0])
+
+
+@pytest.mark.parametrize(
+    ("shape", "channels", "stride"),
+    [
+        ((8, 8), (16, 32, 64, 128), 1),
+        ((64, 64, 3), (16, 32, 64, 128), 2),
+        ((224, 224), (16, 32, 64, 128, 128), 4),
+        ((20, 50), (16, 32, 64, 128), (1, 2)),
+    ],
+)
+def test_every_parameter_that_is_auto_is_resolved(shape, channels, stride):
+    """Also those of the layers; `verbose` has nothing to resolve."""
+    X, y = np.zeros((4, *shape), dtype=np.uint8), [0, 1, 0, 1]
+    model = CNNClassifier(max_epochs=1, calibration_fraction=0).fit(X, y)
+
+    resolved = model.resolved_params_
+
+    auto = {name for name, value in model.get_params().items() if value == "auto"}
+    assert resolved.keys() == auto - {"verbose"}
+    assert resolved["conv_channels"] == channels
+    assert resolved["stride"] == stride
+    own = CNNClassifier(max_epochs=1, conv_channels=np.array([4]), stride=1).fit(X, y)
+    assert not {"conv_channels", "stride"} & own.resolved_params_.keys()

@@ -371,5 +371,14 @@ def resolve_parameters(training, parameters):
         "backbone_learning_rate_factor": net.backbone_factor,
         "standardize": network.standardized_by,
         "device": network.device,
+        "precision": "bfloat16" if network.bfloat16[0] else "float32",
     }
-    return {key: value for key, value in values.items() if parameters[key] == "auto"}
+    if blocks := network.spec.layout.get("blocks"):
+        high, wide = blocks[0]["stride"]
+        values["stride"] = high if high == wide else (high, wide)
+        values["conv_channels"] = tuple(block["channels"] for block in blocks)
+    is_auto = {
+        key: isinstance(value, str) and value == "auto"
+        for key, value in parameters.items()
+    }
+    return {key: value for key, value in values.items() if is_auto[key]}
