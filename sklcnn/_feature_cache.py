@@ -5,7 +5,6 @@ import functools
 import hashlib
 import os
 import uuid
-import warnings
 import zlib
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from sklcnn._descriptions import (
 from sklcnn._fingerprint import fingerprint
 from sklcnn._folder_errors import raise_or_warn, warn_of_listing
 from sklcnn._fork_lock import ForkLock
+from sklcnn._warnings import warn_user
 from sklcnn.images import ImageFiles
 from sklcnn.images._mapped import MappedImages, rows_of
 from sklcnn.network._batches import read_ahead
@@ -191,10 +191,9 @@ class FeatureCache:
             features[rows[part][is_good[part]]] = records["features"][is_good[part]]
         if not is_good.all() and not self._has_warned:
             self._has_warned = True
-            warnings.warn(
+            warn_user(
                 f"The file {str(path)!r} in cache_dir is damaged. What can't be read "
-                "is computed again.",
-                UserWarning,
+                "is computed again."
             )
         return is_good
 

@@ -1,7 +1,6 @@
 """Embeddings of images as features for any estimator."""
 
 import os
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -35,6 +34,7 @@ from sklcnn._validation import (
     check_sizes,
     resolve_image_shape,
 )
+from sklcnn._warnings import warn_user
 from sklcnn.images import AugmentedImages
 from sklcnn.network import (
     build_network,
@@ -260,12 +260,11 @@ class CNNFeatures(
         name = type(self).__name__
         self._check_parameters()
         if isinstance(X, AugmentedImages):
-            warnings.warn(
+            warn_user(
                 f"{name} takes augmented images as they are: each is embedded once, "
                 "and the random steps before have no effect. Leave these out, or use "
                 "CNNClassifier(network=..., freeze=True), which redraws images in "
-                "every epoch.",
-                UserWarning,
+                "every epoch."
             )
         images = check_images(plain(X), estimator=self)
         shape = resolve_image_shape(images.shape, self.image_shape, name=name)
@@ -330,16 +329,14 @@ class CNNFeatures(
             )
         if self.weights is not None:
             return
-        warnings.warn(
+        warn_user(
             f"{name} got weights=None: embeddings are those of a network with random "
-            "weights. Set weights='DEFAULT', say, for those of a trained one.",
-            UserWarning,
+            "weights. Set weights='DEFAULT', say, for those of a trained one."
         )
         if self.cache_dir is not None and self.random_state is None:
-            warnings.warn(
+            warn_user(
                 "cache_dir is not used without weights and random_state, as each fit "
-                "draws another network. Set random_state to an int.",
-                UserWarning,
+                "draws another network. Set random_state to an int."
             )
 
     def _build(self, image_shape):
@@ -381,10 +378,9 @@ class CNNFeatures(
         try:
             return address_of_features(self._network, images)
         except TypeError as error:
-            warnings.warn(
+            warn_user(
                 f"cache_dir is not used, as {error}: the network must be told from "
-                "others in any process.",
-                UserWarning,
+                "others in any process."
             )
             return None
 

@@ -1,7 +1,8 @@
 """Errors of folders in which estimators keep what they have computed."""
 
 import errno
-import warnings
+
+from sklcnn._warnings import warn_user
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a full disk, which must not end a search that is half done."""
@@ -37,7 +38,7 @@ def raise_or_warn(error, parameter, folder, *, consequence, must=True, warns=Tru
         mend = f"Use another folder, or {parameter}=None."
         raise OSError(error.errno, f"{message} {mend}") from error
     if warns:
-        warnings.warn(f"{message} {consequence}", UserWarning)
+        warn_user(f"{message} {consequence}")
 
 
 def warn_of_listing(error, parameter, folder, *, contents):
@@ -54,10 +55,9 @@ def warn_of_listing(error, parameter, folder, *, contents):
     contents : str
         What is in it, as a plural noun.
     """
-    warnings.warn(
+    warn_user(
         f"{parameter}={str(folder)!r} can't be listed: {_without_number(error)}. "
-        f"{contents} in it are not found.",
-        UserWarning,
+        f"{contents} in it are not found."
     )
 
 

@@ -1,6 +1,5 @@
 """Labels and weights: from what users give to class numbers and floats."""
 
-import warnings
 from numbers import Real
 
 import numpy as np
@@ -11,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from sklcnn._label_arrays import as_labels, plain_string
 from sklcnn._sklearn import check_sample_weight
+from sklcnn._warnings import warn_user
 
 
 def check_labels(X, y, *, name):
@@ -186,10 +186,9 @@ def _balance(y, sample_weight):
 def _warn_of_lost_classes(y, sample_weight, unreadable, name):
     lost = np.setdiff1d(y[unreadable], y[sample_weight > 0]).tolist()
     if lost:
-        warnings.warn(
+        warn_user(
             f"{name} got no image that can be read of {len(lost)} classes, such as "
-            f"{lost[0]!r}: it does not learn them.",
-            UserWarning,
+            f"{lost[0]!r}: it does not learn them."
         )
 
 
@@ -220,5 +219,5 @@ def _check_class_weight(class_weight, classes, name):
     if len(unknown) == len(class_weight) and kinds[0].isdisjoint(kinds[1]):
         raise ValueError(f"{message} Give strings for strings, numbers for numbers.")
     if any(label not in class_weight for label in classes):
-        warnings.warn(f"{message} {name} ignores the other names.", UserWarning)
+        warn_user(f"{message} {name} ignores the other names.")
     return class_weight

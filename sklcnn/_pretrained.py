@@ -1,7 +1,6 @@
 """Weights of a named network, a file or another fitted estimator, for an estimator."""
 
 import os
-import warnings
 from numbers import Integral
 
 from sklearn.base import BaseEstimator
@@ -9,6 +8,7 @@ from sklearn.frozen import FrozenEstimator
 
 from sklcnn._pipelines import flat_steps
 from sklcnn._validation import check_sizes
+from sklcnn._warnings import warn_user
 from sklcnn.network import FittedNetwork, Pretrained, find_weights, is_file
 from sklcnn.persistence import load
 
@@ -56,11 +56,10 @@ def weights_finder(weights, *, name, freeze=False):
         If the weights are those of an estimator that is not frozen or not fitted.
     """
     if weights is None and freeze:
-        warnings.warn(
+        warn_user(
             f"{name} got freeze=True and weights=None: only the last layer is trained, "
             "on what layers with random weights make of the images. Set "
-            "weights='DEFAULT', say, or freeze=False.",
-            UserWarning,
+            "weights='DEFAULT', say, or freeze=False."
         )
     if weights is None:
         return None

@@ -1,7 +1,6 @@
 """Checks of images: their kind, shape and pixel values."""
 
 import math
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -294,12 +293,10 @@ def warn_if_lost_in_float32(mean, std, precision, *, name):
     lost = std < 1e-5 * np.abs(mean)
     if precision != "float64" and lost.any():
         channel = int(lost.argmax())
-        warnings.warn(
+        warn_user(
             f"{name} got pixels that differ by about {std[channel]:.3g} around "
             f"{mean[channel]:.9g}, which float32 can't tell apart. Subtract the mean "
-            "first, or use precision='float64'.",
-            UserWarning,
-            stacklevel=4,
+            "first, or use precision='float64'."
         )
 
 
@@ -319,13 +316,11 @@ def _unflatten(n_features, given, name):
     if side * side == n_features:
         return (side, side, 1)
     if n_features >= MIN_FEATURES_TO_WARN:
-        warnings.warn(
+        warn_user(
             f"{name} got flat images of {n_features} features, which is not a square "
             "number, and takes each for one row of pixels. Reshape them first with "
             "`X.reshape(len(X), height, width, n_channels)`, or say what they are with "
-            "image_shape=(height, width, n_channels) where there is this parameter.",
-            UserWarning,
-            stacklevel=4,
+            "image_shape=(height, width, n_channels) where there is this parameter."
         )
     return (1, n_features, 1)
 

@@ -5,13 +5,13 @@ import math
 import os
 import re
 import time
-import warnings
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 
 from sklcnn._folder_errors import raise_or_warn, warn_of_listing
+from sklcnn._warnings import warn_user
 from sklcnn.checkpoints._file import read_checkpoint, write_checkpoint
 
 NAME = re.compile(r"[0-9a-f]{64}-(running|\d+)\.checkpoint(\.[0-9a-f]+\.partial)?")
@@ -237,10 +237,9 @@ def _are_close(kept, outputs):
 
 
 def _warn_of(path, reason):
-    warnings.warn(
+    warn_user(
         f"The checkpoint {str(path)!r} can't be used: {reason}. It is left aside, and "
-        "what it may have held is trained again.",
-        UserWarning,
+        "what it may have held is trained again."
     )
 
 

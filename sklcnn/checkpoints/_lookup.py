@@ -1,11 +1,10 @@
 """Looking up the checkpoints of a training, resuming from them, and saving to them."""
 
-import warnings
-
 import numpy as np
 from tqdm.auto import tqdm
 
 from sklcnn._descriptions import describe_device
+from sklcnn._warnings import warn_user
 from sklcnn.checkpoints._address import address_of, describe_images
 from sklcnn.checkpoints._folder import Checkpoints
 from sklcnn.checkpoints._state import restore, state_of
@@ -61,19 +60,17 @@ def find_checkpoints(parameters, data, network, *, classes, seed):
     if parameters["checkpoint_dir"] is None or _is_shared(parameters["callbacks"]):
         return None
     if parameters["random_state"] is None:
-        warnings.warn(
+        warn_user(
             "checkpoint_dir is not used without random_state, as each fit draws "
-            "another seed. Set random_state to an int.",
-            UserWarning,
+            "another seed. Set random_state to an int."
         )
         return None
     try:
         address = _find_address(parameters, data, network, classes=classes, seed=seed)
     except TypeError as error:
-        warnings.warn(
+        warn_user(
             f"checkpoint_dir is not used, as {error}: network, callbacks and random "
-            "steps must be told from others in any process.",
-            UserWarning,
+            "steps must be told from others in any process."
         )
         return None
     last = int(parameters["max_epochs"]) if _extends_shorter(parameters) else None
@@ -144,10 +141,9 @@ def _is_shared(callbacks):
     """Whether processes share the training; a warning then says what that means."""
     if not any(getattr(without_name(c), "is_shared", False) for c in callbacks or ()):
         return False
-    warnings.warn(
+    warn_user(
         "checkpoint_dir is not used where processes share a training: one of them "
-        "may find what another does not.",
-        UserWarning,
+        "may find what another does not."
     )
     return True
 

@@ -2,13 +2,13 @@
 
 import math
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from sklcnn._sklearn import StrOptions, validate_params
+from sklcnn._warnings import warn_user
 from sklcnn.images._sources import name_some, shorten
 
 SEPARATORS = set(";\t|")
@@ -247,5 +247,5 @@ def _find_missing(paths, filenames, on_error):
         raise ValueError(
             f"{message} {mend}, or leave such rows out with on_error='warn'."
         )
-    warnings.warn(f"{message} They are left out.", UserWarning)
+    warn_user(f"{message} They are left out.")
     return is_there

@@ -1,7 +1,6 @@
 """Images with the random transforms that training redraws them by."""
 
 import sys
-import warnings
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from sklcnn._pixels import (
 )
 from sklcnn._rows import evenly_spaced
 from sklcnn._validation import resolve_image_shape
+from sklcnn._warnings import warn_user
 from sklcnn.images._lazy import LazyImages
 from sklcnn.images._mapped import RowsOf, read_rows
 from sklcnn.images._random import RowRandom, number_repeats
@@ -223,11 +223,10 @@ class AugmentedImages(LazyImages):
             return
         self._told.append(type(reader).__name__)
         steps = ", ".join(type(step).__name__ for step in self.steps)
-        warnings.warn(
+        warn_user(
             f"{type(reader).__name__} can't redraw images in every epoch, so it gets "
             f"the plain images and {steps} before it has no effect. Put augmentation "
-            "right before a CNNClassifier, with no other step in between.",
-            UserWarning,
+            "right before a CNNClassifier, with no other step in between."
         )
 
 

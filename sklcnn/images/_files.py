@@ -1,7 +1,6 @@
 """Image files, read on demand."""
 
 import threading
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
 
@@ -10,6 +9,7 @@ from joblib import effective_n_jobs
 from joblib.parallel import ThreadingBackend
 
 from sklcnn._rows import index_of
+from sklcnn._warnings import warn_user
 from sklcnn.images._border import check_pad_value
 from sklcnn.images._cache import CACHE, CHECKS, stamp_of
 from sklcnn.images._decode import BANDS, BITS, FRAMES, decode
@@ -279,9 +279,7 @@ class ImageFiles(LazyImages):
             new = [name for name in names if (kind, name) not in self._warned_of]
             if new:
                 self._warned_of.update((kind, name) for name in new)
-                warnings.warn(
-                    f"{LEFT_OUT[kind]}: {len(new)} ({name_some(new)}).", UserWarning
-                )
+                warn_user(f"{LEFT_OUT[kind]}: {len(new)} ({name_some(new)}).")
 
 
 class ImageSources(ImageFiles):

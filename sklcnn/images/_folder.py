@@ -1,13 +1,13 @@
 """A folder tree with one sub-folder per class, as paths and labels."""
 
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from sklcnn._sklearn import StrOptions, validate_params
+from sklcnn._warnings import warn_user
 from sklcnn.images._files import in_threads
 from sklcnn.images._formats import name_endings, readable_endings
 from sklcnn.images._report import look_at
@@ -346,7 +346,7 @@ def _report(problems, on_error):
     )
     if on_error == "raise":
         raise ValueError(f"{message} Leave such entries out with on_error='warn'.")
-    warnings.warn(f"{message} They are left out.", UserWarning)
+    warn_user(f"{message} They are left out.")
 
 
 def _check_splits(folder, tree):
@@ -365,12 +365,11 @@ def _check_splits(folder, tree):
 def _warn_of_structure(folder, tree, classes):
     """Warn of images that are not read, of one class, and of classes in each other."""
     if tree.counts:
-        warnings.warn(
+        warn_user(
             f"load_image_folder leaves out {sum(tree.counts.values())} file(s) that "
             f"are not read by default: {name_endings(tree.counts)}. List them by "
             f"extensions=(..., {min(tree.counts)!r}), and give ReadImages what reads "
-            "them.",
-            UserWarning,
+            "them."
         )
     if len(classes) == 1:
         (name,) = classes
@@ -379,18 +378,15 @@ def _warn_of_structure(folder, tree, classes):
         mend += (
             f" Load {str(folder / name)!r} if they are the classes." if inner else ""
         )
-        warnings.warn(
-            f"load_image_folder found one class: {name!r}.{mend}", UserWarning
-        )
+        warn_user(f"load_image_folder found one class: {name!r}.{mend}")
         return
     shared = set.intersection(*tree.sub_folders.values())
     if len(shared) > 1 and not any(tree.n_own.values()):
-        warnings.warn(
+        warn_user(
             "load_image_folder takes the folders "
             f"{name_some(list(map(repr, sorted(classes))))} for the classes. All of "
             f"them have the sub-folders {name_some(list(map(repr, sorted(shared))))}. "
-            f"If these are the classes, load one folder by split={min(classes)!r}.",
-            UserWarning,
+            f"If these are the classes, load one folder by split={min(classes)!r}."
         )
 
 

@@ -1,11 +1,11 @@
 """A confusion matrix whose cells show images."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
 
 from sklcnn._label_arrays import as_labels
+from sklcnn._warnings import warn_user
 from sklcnn.inspection._drawing import (
     FONT_SIZE,
     GAP,
@@ -148,11 +148,10 @@ class ConfusionDisplay:
         )
         is_unknown = predictions.given == UNKNOWN
         if is_unknown.any():
-            warnings.warn(
+            warn_user(
                 f"{is_unknown.sum()} of {len(labels)} images have labels that are no "
                 f"class of the estimator, such as {labels[is_unknown][0]!r}: they are "
-                "left out of the matrix.",
-                UserWarning,
+                "left out of the matrix."
             )
         order = np.argsort(-predictions.probability, kind="stable")
         return cls._of_numbers(

@@ -1,13 +1,13 @@
 """Networks by the parameters of an estimator: built, described and compared."""
 
 import os
-import warnings
 from dataclasses import replace
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from sklcnn._validation import warn_if_lost_in_float32, warn_if_out_of_range
+from sklcnn._warnings import warn_user
 from sklcnn.network._batches import plain
 from sklcnn.network._fitted import FittedNetwork, Origin, build_module
 from sklcnn.network._hardware import resolve_device
@@ -43,10 +43,9 @@ def build_network(parameters, image_shape, n_outputs, *, seed, name, find=None):
     """
     spec, ignored = _describe(parameters, image_shape, n_outputs)
     if ignored:
-        warnings.warn(
+        warn_user(
             f"{name} ignores {', '.join(ignored)}: these parameters describe the "
-            "built-in network, and another one was chosen with network=.",
-            UserWarning,
+            "built-in network, and another one was chosen with network=."
         )
     device = resolve_device(parameters["device"], name=name)
     spec, module = build_module(spec, seed, device)

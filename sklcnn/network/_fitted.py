@@ -3,13 +3,13 @@
 import contextlib
 import itertools
 import math
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from sklcnn._validation import warn_if_other_depth, warn_if_out_of_range
+from sklcnn._warnings import warn_user
 from sklcnn.network._batches import padded_batches
 from sklcnn.network._hardware import gradients, resolve_device, seeded, torch_threads
 from sklcnn.network._lock import COMPUTING, Holding, ReadWriteLock
@@ -546,9 +546,8 @@ def _find_device(device, name):
     try:
         return resolve_device(device, name=name)
     except ValueError:
-        warnings.warn(
+        warn_user(
             f"This {name} was made for device={device!r}, which is not here: it runs "
-            "on the CPU instead.",
-            UserWarning,
+            "on the CPU instead."
         )
         return "cpu"

@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from torch import nn
 
 from sklcnn._rows import evenly_spaced
+from sklcnn._warnings import warn_user
 from sklcnn.network._modules import ImageNetwork
 
 PENALTIES = 10.0 ** np.arange(0, -6.5, -0.5)
@@ -303,11 +304,10 @@ def _grouped_folds(targets, groups, ungrouped):
             for number in range(n_folds)
         ):
             return folds
-    warnings.warn(
+    warn_user(
         "The penalty of the last layer is chosen in folds that cut groups: there are "
         "too few groups of some class to learn it from others. With few groups, set "
-        "weight_decay to a number.",
-        UserWarning,
+        "weight_decay to a number."
     )
     return ungrouped
 

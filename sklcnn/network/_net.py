@@ -1,6 +1,5 @@
 """The skorch net around a fitted network."""
 
-import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch import nn
 
 from sklcnn._pixels import working_range
 from sklcnn._validation import check_image_shape, check_images
+from sklcnn._warnings import warn_user
 from sklcnn.network._batches import (
     Batches,
     RowsDataset,
@@ -330,13 +330,12 @@ class Net(NeuralNetClassifier):
     def _split_further(self, n_rows):
         """Double the number of parts of a batch; warn the first time."""
         if self.n_parts == 1:
-            warnings.warn(
+            warn_user(
                 f"The GPU ran out of memory training on batches of {n_rows} images. "
                 "From now on they go through the network in smaller parts, whose "
                 "gradients are summed; batch normalization sees one part at a time. "
                 f"With a smaller batch_size, such as {n_rows // 2}, all would be seen "
-                "at once.",
-                UserWarning,
+                "at once."
             )
         self.n_parts *= 2
         release_memory(self.device)

@@ -1,10 +1,10 @@
 """Nets and plans of trainings, by the parameters of an estimator."""
 
 import math
-import warnings
 
 import numpy as np
 
+from sklcnn._warnings import warn_user
 from sklcnn.images import AugmentedImages
 from sklcnn.network._head import has_linear_head
 from sklcnn.network._net import Net, resolve_verbose
@@ -246,13 +246,12 @@ def warn_if_steps_are_set(parameters, defaults, *, name):
         and (parameter, parameters[parameter]) != ("max_epochs", 1)
     ]
     if ignored:
-        warnings.warn(
+        warn_user(
             f"{name} ignores {', '.join(ignored)}: with freeze=True and images that "
             "are the same in each epoch, the last layer is solved in one pass, on all "
             "images. Leave "
             f"{'it' if len(ignored) == 1 else 'them'} out, or add random steps, mixup "
-            "or cutmix.",
-            UserWarning,
+            "or cutmix."
         )
 
 
@@ -318,11 +317,10 @@ def _count_frozen(net, parameters, n_epochs, solves_head):
     if net.network.is_tuned_gently and not solves_head:  # a new head is trained first
         n_frozen = max(n_frozen, math.ceil(n_epochs / 4))
     if parameters["n_frozen_epochs"] and n_frozen >= n_epochs:
-        warnings.warn(
+        warn_user(
             f"n_frozen_epochs={parameters['n_frozen_epochs']} leaves none of "
             f"max_epochs={n_epochs} to train all layers. Use more max_epochs, or "
-            "freeze=True.",
-            UserWarning,
+            "freeze=True."
         )
     return min(n_frozen, n_epochs)
 

@@ -1,12 +1,12 @@
 """Range, mean and standard deviation of pixels."""
 
 import math
-import warnings
 
 import numpy as np
 
 from sklcnn._pixels import pixel_scale
 from sklcnn._rows import evenly_spaced
+from sklcnn._warnings import warn_user
 from sklcnn.network._batches import read_ahead
 
 PIXELS_READ = 2**20
@@ -114,13 +114,12 @@ def choose_statistics(measured, of_weights, standardize, *, name):
     is_within = least - room <= low and high <= most + room
     fits = is_within and high - least >= LEAST_RANGE * (most - least)
     if standardize == "auto" and not fits:
-        warnings.warn(
+        warn_user(
             f"{name}: the weights expect pixels from {least:g} to {most:g}, and those "
             f"in training range from {low:g} to {high:g}. They are standardized by "
             "their own mean and standard deviation instead, as with "
             "standardize='images'. Scale X to that range (uint8 counts as 0 to 1) for "
-            "what the weights were trained on.",
-            UserWarning,
+            "what the weights were trained on."
         )
         return measured
     return (measured[0], *of_weights[1:])

@@ -2,12 +2,12 @@
 
 import os
 import pickle
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from sklcnn._warnings import warn_user
 from sklcnn.network import _timm
 from sklcnn.network._modules import load_tensors
 from sklcnn.network._named import SOURCES
@@ -352,8 +352,7 @@ def _name_license(name, weights):
     if terms is None or "-nc" not in terms or (name, weights) in _licenses_named:
         return
     _licenses_named.add((name, weights))
-    warnings.warn(
+    warn_user(
         f"The weights {weights!r} of timm/{name} are licensed for non-commercial use "
-        f"only ({terms}).",
-        UserWarning,
+        f"only ({terms})."
     )

@@ -2,7 +2,6 @@
 
 import copy
 import math
-import warnings
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -15,6 +14,7 @@ from sklcnn._pixels import check_fill_value
 from sklcnn._sklearn import fit_with_callbacks, without_callbacks
 from sklcnn._steps import ImageStepMixin, in_container
 from sklcnn._validation import check_images, resolve_image_shape
+from sklcnn._warnings import warn_user
 from sklcnn.images._mapped import MappedImages, read_rows, with_rows_of
 from sklcnn.preprocessing._mixed import images_of_mixed_sizes
 
@@ -220,12 +220,10 @@ def without_draws(X, estimator):
     if not (hasattr(X, "draws") and hasattr(X, "images")):
         return X
     name = type(estimator).__name__
-    warnings.warn(
+    warn_user(
         f"{name} can't redraw augmented images and takes the plain ones: the random "
         f"steps before it have no effect. Put {name} before them, so that augmentation "
-        "comes right before the classifier.",
-        UserWarning,
-        stacklevel=3,
+        "comes right before the classifier."
     )
     return X.images
 

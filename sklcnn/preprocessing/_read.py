@@ -1,7 +1,6 @@
 """Reading files, as the first step of a pipeline."""
 
 import os
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklcnn._rows import index_of
 from sklcnn._sklearn import N_JOBS, Interval, StrOptions, fit_with_callbacks
 from sklcnn._steps import ImageStepMixin
+from sklcnn._warnings import warn_user
 from sklcnn.images._border import check_pad_value
 from sklcnn.images._decode import BANDS
 from sklcnn.images._files import LEFT_OUT, MEND, ImageFiles, ImageSources, check_size
@@ -280,19 +280,17 @@ class ReadImages(ImageStepMixin, BaseEstimator):
         """Name the files with bands that are left out, or taken for something."""
         left_out = bands_left_out(headers, sources, self.color_mode_)
         if left_out:
-            warnings.warn(
+            warn_user(
                 f"{LEFT_OUT[BANDS]}: {len(left_out)} ({name_some(left_out)}). Keep "
-                "them by color_mode='all'.",
-                UserWarning,
+                "them by color_mode='all'."
             )
         unclear = unclear_files(headers, sources)
         if unclear and self.color_mode == "auto":
-            warnings.warn(
+            warn_user(
                 f"Files with a fourth band of which they don't say what it is: "
                 f"{len(unclear)} ({name_some(unclear)}). It is kept as a band of its "
                 "own. If it is opacity, give color_mode='rgba', or 'rgb' to leave it "
-                "out; if it is not, give 'all'.",
-                UserWarning,
+                "out; if it is not, give 'all'."
             )
 
     def _choose_size(self, headers, sources):
@@ -353,8 +351,7 @@ def _warn_of(problems, sources):
     """Name the files that are left out of training, in one warning."""
     if problems:
         named = [f"{name_of(sources[row])} ({why})" for row, why in problems.items()]
-        warnings.warn(
+        warn_user(
             f"ReadImages leaves {len(problems)} of {len(sources)} files out of fit, as "
-            f"they can't be read: {name_some(named)}.",
-            UserWarning,
+            f"they can't be read: {name_some(named)}."
         )
