@@ -12,6 +12,12 @@ N_FACTS = 100_000
 """Number of facts of each kind that one process keeps."""
 
 
+class _Group(dict):
+    """Images that were made alike, by path, and the number of their bytes."""
+
+    n_bytes = 0
+
+
 class ImageCache:
     """Decoded images by file, up to a limit.
 
@@ -29,13 +35,12 @@ class ImageCache:
     def __init__(self, max_bytes):
         self.max_bytes = max_bytes
         self._groups = OrderedDict()  # the least recently used one first
-        self._sizes = {}
         self._lock = ForkLock()
 
     @property
     def n_bytes(self):
         """Number of bytes of all images that are kept."""
-        return sum(self._sizes.values())
+        return sum(images.n_bytes for images in self._groups.values())
 
     def get(self, group, path, stamp):
         """Find the pixels of a file, and what it holds besides.
@@ -55,31 +60,23 @@ class ImageCache:
         with self._lock.held():
             images = self._use(group)
             if path in images:
-                self._sizes[group] -= images.pop(path)[1].nbytes
-            n_bytes = self._sizes[group] + pixels.nbytes
-            if n_bytes <= self.max_bytes:
-                self._make_room(pixels.nbytes)
+                images.n_bytes -= images.pop(path)[1].nbytes
+            if images.n_bytes + pixels.nbytes <= self.max_bytes:
+                while self.n_bytes + pixels.nbytes > self.max_bytes:
+                    self._groups.popitem(last=False)
                 images[path] = (stamp, pixels, left_out)
-                self._sizes[group] = n_bytes
+                images.n_bytes += pixels.nbytes
 
     def clear(self):
         """Forget everything."""
         with self._lock.held():
             self._groups.clear()
-            self._sizes.clear()
 
     def _use(self, group):
         """Give the images of a group, which is now the most recently used one."""
-        images = self._groups.setdefault(group, {})
+        images = self._groups.setdefault(group, _Group())
         self._groups.move_to_end(group)
-        self._sizes.setdefault(group, 0)
         return images
-
-    def _make_room(self, n_bytes):
-        """Drop groups until an image fits beside those of the most recent one."""
-        while self.n_bytes + n_bytes > self.max_bytes:
-            dropped, _ = self._groups.popitem(last=False)
-            del self._sizes[dropped]
 
 
 CACHE = ImageCache(MAX_BYTES)
