@@ -753,7 +753,7 @@ class CNNClassifier(
             return net
         net.set_params(callbacks=callbacks)
         net.verbose = resolve_verbose(self.verbose, callbacks)
-        net.asked_callbacks = self.callbacks
+        net.asked_callbacks = asked
         return net
 
     def _train(self, attempt, training, classes, checkpoints=None, inputs=None):

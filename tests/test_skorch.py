@@ -361,6 +361,21 @@ def test_a_clone_validates_by_its_split(model, noise):
     assert "valid_loss" in copied.history[-1]
 
 
+def test_callbacks_are_added_to_the_list_in_place(tiny, noise):
+    """`partial_fit` calls those that are in the list now."""
+    calls = []
+
+    class Counts(callbacks.Callback):
+        def on_epoch_end(self, net, **kwargs):
+            calls.append(len(net.history))
+
+    tiny.set_params(callbacks=[]).partial_fit(*noise, classes=[0, 1, 2])
+    tiny.callbacks.append(Counts())
+    tiny.partial_fit(*noise).partial_fit(*noise)
+
+    assert calls == [2, 3]
+
+
 def test_callbacks_are_set_afterwards(model, noise):
     """Also where there were none; they take part in the next training."""
     scoring = callbacks.EpochScoring("accuracy", name="seen", on_train=True)

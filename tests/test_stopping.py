@@ -28,6 +28,7 @@ def test_early_stopping_keeps_the_best_weights(digits):
         lr_schedule="constant",
         weight_decay=5e-4,
         max_epochs=60,
+        calibration_fraction=0,
         random_state=0,
     )
     model.fit(X, y)

@@ -405,24 +405,24 @@ class FittedNetwork:
         """
         # not amid an epoch, and copied before the next
         with self.lock.reading() as hold, hold:
-            weights = {
-                name: tensor.detach().cpu().clone().numpy()
-                for name, tensor in self.module.state_dict().items()
+            state = {
+                "format": FORMAT,
+                "spec": self.spec.as_dict(),
+                "pixel_range": [float(end) for end in self.pixel_range],
+                "pixel_dtype": self.pixel_dtype,
+                "dtype": str(self.dtype).removeprefix("torch."),
+                "bfloat16": [bool(value) for value in self.bfloat16],
+                "device": self.device_asked_for,
+                "weights": {
+                    name: tensor.detach().cpu().clone().numpy()
+                    for name, tensor in self.module.state_dict().items()
+                },
             }
-        state = {
-            "format": FORMAT,
-            "spec": self.spec.as_dict(),
-            "pixel_range": [float(end) for end in self.pixel_range],
-            "pixel_dtype": self.pixel_dtype,
-            "dtype": str(self.dtype).removeprefix("torch."),
-            "bfloat16": [bool(value) for value in self.bfloat16],
-            "device": self.device_asked_for,
-            "weights": weights,
-        }
-        if self.origin is not None:
-            state |= {"is_pretrained": True, "standardized_by": self.standardized_by}
-        if self.module.temperature != 1:
-            state["temperature"] = self.module.temperature
+            if self.origin is not None:
+                by = self.standardized_by
+                state |= {"is_pretrained": True, "standardized_by": by}
+            if self.module.temperature != 1:
+                state["temperature"] = self.module.temperature
         return state | {"digest": digest(state, sealed)}
 
     @classmethod

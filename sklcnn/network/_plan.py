@@ -68,7 +68,7 @@ def make_net(network, parameters, *, seed, history=()):
         device=network.device,
         verbose=resolve_verbose(parameters["verbose"], callbacks),
         made_of={parameter: parameters[parameter] for parameter in MADE_OF},
-        asked_callbacks=callbacks,
+        asked_callbacks=list(callbacks or ()),
         **options,
     ).initialize(draw_weights=False)
     net.history.extend(map(dict, history))
