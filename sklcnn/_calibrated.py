@@ -82,7 +82,7 @@ def hold_out(data, classes, estimator, seed):
     return replace(split, valid=None), split.valid
 
 
-def calibrate_before(training, data, held_out, classes, estimator, *, extends=False):
+def calibrate_before(training, data, held_out, classes, estimator):
     """Calibrate a network that is to be trained on all images, as far as that goes.
 
     Auxiliary networks are trained on a part of the images each, and a temperature is
@@ -101,16 +101,13 @@ def calibrate_before(training, data, held_out, classes, estimator, *, extends=Fa
         Class labels.
     estimator : CNNClassifier
         The estimator.
-    extends : bool, default=False
-        Whether the training goes on from the checkpoint of a shorter one, whose
-        auxiliary networks were trained for fewer epochs.
     """
     network = training.net.network
     if not _is_wanted(estimator):
         set_temperature(training, 1.0)
-    elif held_out is not None or (training.spread is not None and not extends):
+    elif held_out is not None or training.spread is not None:
         return  # calibrated afterwards, or resumed
-    elif network.module.temperature != 1 and not extends:
+    elif network.module.temperature != 1:
         training.spread = _spread(network, data, estimator.n_jobs)
     elif network.origin is None:
         temperature, training.spread = _learn(training, data, classes, estimator)

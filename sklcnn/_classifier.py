@@ -43,7 +43,7 @@ from sklcnn._validation import (
     resolve_image_shape,
 )
 from sklcnn._validation_data import add_validation, set_rows_aside
-from sklcnn.checkpoints import find_checkpoints, resume, saver
+from sklcnn.checkpoints import find_checkpoints, resume, save_first, saver
 from sklcnn.network import (
     BEGUN_WITH,
     LR_SCHEDULES,
@@ -600,10 +600,9 @@ class CNNClassifier(
                 net, checkpoints = self._begin(network, data, classes, seed)
             with one_at_a_time(net.network) as turn, turn:
                 training = plan_training(net, data, parameters)
-                extends = resume(training, checkpoints)
-                calibrate_before(
-                    training, data, held_out, classes, self, extends=extends
-                )
+                resume(training, checkpoints)
+                save_first(training, checkpoints)
+                calibrate_before(training, data, held_out, classes, self)
                 try:
                     self._train(attempt, training, classes, checkpoints, inputs)
                 finally:  # also what an interrupt leaves is calibrated

@@ -49,9 +49,8 @@ def set_rows_aside(data, classes, fraction, seed, *, parameter="validation_fract
     rows, valid_rows = split_rows(
         data.rows, labels, fraction, seed, groups, parameter=parameter
     )
-    if parameter == "validation_fraction" and len(valid_rows) > 2 * math.ceil(
-        fraction * len(data.rows)
-    ):
+    is_far_more = len(valid_rows) > 2 * math.ceil(fraction * len(data.rows))
+    if groups is not None and is_far_more and parameter == "validation_fraction":
         warn_user(
             f"validation_fraction={fraction} sets {len(valid_rows)} of "
             f"{len(data.rows)} images aside, as their groups stay whole. Use smaller "

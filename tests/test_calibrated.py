@@ -109,6 +109,44 @@ def test_a_training_that_goes_on_for_longer_has_the_temperature_of_a_long_one(tm
     assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
 
 
+def test_a_longer_training_killed_amid_calibration_is_calibrated_anew(
+    tmp_path, monkeypatch
+):
+    """Not with the temperature of the shorter one, which its checkpoint holds."""
+    X, y = make_noisy(150)
+    known = {"lr_schedule": "constant", "random_state": 0}
+    expected = make_classifier(**known, max_epochs=12).fit(X, y)
+    model = make_classifier(**known, checkpoint_dir=tmp_path)
+    model.set_params(max_epochs=4).fit(X, y)
+
+    model.set_params(max_epochs=12)
+    with monkeypatch.context() as patch:
+        patch.setattr("sklcnn._calibrated._train_beside", interrupt_all)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, y)
+    model.fit(X, y)
+
+    assert model.temperature_ == expected.temperature_
+
+
+def interrupt_all(*_):
+    """Interrupt as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def test_a_folder_that_can_not_be_written_to_is_told_before_calibration(
+    tmp_path, parts
+):
+    """No network is trained for nothing."""
+    (tmp_path / "file").touch()
+    model = make_classifier(checkpoint_dir=tmp_path / "file" / "folder")
+
+    with pytest.raises(OSError, match="can't be written to"):
+        model.fit(*make_noisy(150))
+
+    assert not parts
+
+
 def test_the_auxiliary_network_is_frozen_for_the_same_share_of_its_epochs():
     """It has fewer epochs: a warning would say that all of them are frozen."""
     X, y = make_noisy(150)

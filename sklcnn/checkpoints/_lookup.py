@@ -89,51 +89,64 @@ def find_checkpoints(parameters, data, network, *, classes, seed):
 def resume(training, checkpoints):
     """Restore a training from a checkpoint, if there is one that fits its network.
 
+    That of a training which was to have fewer epochs has no temperature for this one.
+
     Parameters
     ----------
     training : Training
         The training, before its first epoch.
     checkpoints : Checkpoints or None
         Where to look.
-
-    Returns
-    -------
-    extends : bool
-        Whether the checkpoint is that of a training which was to have fewer epochs.
     """
     if checkpoints is None:
-        return False
+        return
     checkpoints.remove_partial_files()
     if checkpoints.found is None:
-        return False
+        return
     try:
         restore(training, checkpoints.found)
     except (KeyError, TypeError, ValueError) as error:
         checkpoints.reject(error)
-        return False
+        return
     if checkpoints.is_finished:
         checkpoints.discard()
     n_planned = checkpoints.found.facts.get("n_epochs_planned", training.n_epochs)
-    return n_planned != training.n_epochs and not checkpoints.is_finished
+    if n_planned != training.n_epochs and not checkpoints.is_finished:
+        training.spread, training.net.network.module.temperature = None, 1.0
+
+
+def save_first(training, checkpoints):
+    """Write a first checkpoint, where there is anything left to train.
+
+    So a folder that can't be written to is an error before anything is trained,
+    auxiliary networks as well.
+
+    Parameters
+    ----------
+    training : Training
+        The training, before its first epoch or where it goes on.
+    checkpoints : Checkpoints or None
+        Where to save to.
+
+    Raises
+    ------
+    OSError
+        If the folder can't be written to, though there is room.
+    """
+    if checkpoints is not None and not checkpoints.is_finished:
+        checkpoints.save(lambda: state_of(training), must=True)
 
 
 def saver(checkpoints):
-    """Make the function that `train` is given to save to checkpoints.
-
-    The first call writes in any case, so that a folder that can't be written to is an
-    error before anything is trained.
-    """
+    """Make the function that `train` is given to save to checkpoints."""
 
     def save(training, at_end=False):
         checkpoints.save(
             lambda: state_of(training),
             at_end=at_end,
             is_finished=at_end and training.is_finished,
-            must=not save.has_begun,
         )
-        save.has_begun = True
 
-    save.has_begun = False
     return save
 
 

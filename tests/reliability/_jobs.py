@@ -38,6 +38,7 @@ def make_model(**parameters):
         mixup=0.2,
         early_stopping=True,
         n_iter_no_change=30,
+        calibration_fraction=0,  # whose epochs would be noted as well
         max_epochs=30,
         random_state=0,
     )
