@@ -10,7 +10,7 @@ EXACT = CNNClassifier(
     batch_size=512,
     conv_channels=(32, 64, 128),
 )
-DEFAULT = CNNClassifier(max_epochs=30)
+DEFAULT = CNNClassifier(max_epochs=15)
 
 
 def expected_failures(estimator):
