@@ -35,7 +35,7 @@ MANY_ROWS = 10_000
 
 SHARE, LEAST_EPOCHS = 0.25, 5
 """Epochs of auxiliary networks, as a share of those of the training, and their least
-number."""
+number: networks that have hardly learnt anything tell nothing of longer trainings."""
 
 MOST_ROWS_OF_SPREAD = 200
 """Number of images that are enough to tell how far logits spread."""
@@ -165,7 +165,7 @@ def _learn(training, data, classes, estimator):
         How far their logits spread; None where there are no networks.
     """
     share = _share_of(data, estimator)
-    if not share:
+    if not share or training.n_epochs < LEAST_EPOCHS:
         return 1.0, None
     held_out, spreads = [], []
     for part in _parts(data, classes, share, training.net.seed):
@@ -218,7 +218,6 @@ def _train_beside(training, part, classes, estimator):
     """Train a network of the same layers on a part of the images, for fewer epochs."""
     network, seed = training.net.network, training.net.seed
     n_epochs = max(math.ceil(SHARE * training.n_epochs), LEAST_EPOCHS)
-    n_epochs = min(n_epochs, training.n_epochs)
     parameters = estimator.get_params(deep=False) | {
         "callbacks": None,
         "early_stopping": False,

@@ -311,9 +311,9 @@ class CNNClassifier(
     were trained on. So it is, too, where groups are so large that more than 1,000
     images would be set aside. With `warm_start`, the temperature of the fit before
     follows the spread of the logits. It is 1 where there are fewer than 50 such images,
-    with `freeze`, with `weights` for fewer than 10,000 images unless there are some of
-    `early_stopping` or `X_val`, and, with a warning, where classes or groups can't be
-    shared out; `partial_fit` leaves it as it is. On images of another kind than those
+    with `freeze`, with `weights` or fewer than 5 epochs where an auxiliary network
+    would be needed, and, with a warning, where classes or groups can't be shared out;
+    `partial_fit` leaves it as it is. On images of another kind than those
     in `fit`, a network may still be too sure of itself.
 
     Where `fit` or `partial_fit` fails or is interrupted, by Ctrl-C say, what was

@@ -102,7 +102,7 @@ def test_a_training_that_goes_on_for_longer_has_the_temperature_of_a_long_one(tm
     expected = make_classifier(**known, max_epochs=12).fit(X, y)
     model = make_classifier(**known, checkpoint_dir=tmp_path)
 
-    shorter = model.set_params(max_epochs=4).fit(X, y).temperature_
+    shorter = model.set_params(max_epochs=5).fit(X, y).temperature_
     model.set_params(max_epochs=12).fit(X, y)
 
     assert model.temperature_ == expected.temperature_ != shorter
@@ -117,7 +117,7 @@ def test_a_longer_training_killed_amid_calibration_is_calibrated_anew(
     known = {"lr_schedule": "constant", "random_state": 0}
     expected = make_classifier(**known, max_epochs=12).fit(X, y)
     model = make_classifier(**known, checkpoint_dir=tmp_path)
-    model.set_params(max_epochs=4).fit(X, y)
+    model.set_params(max_epochs=5).fit(X, y)
 
     model.set_params(max_epochs=12)
     with monkeypatch.context() as patch:
@@ -165,16 +165,16 @@ def test_images_that_can_not_be_set_aside_are_warned_of(kind):
     y = np.arange(150) if kind == "single images" else y
 
     with pytest.warns(UserWarning, match="not calibrated.*calibration_fraction=0"):
-        model = make_classifier(max_epochs=1).fit(X, y, groups=groups)
+        model = make_classifier(max_epochs=5).fit(X, y, groups=groups)
 
     assert model.temperature_ == 1
-    assert model.n_iter_ == 1
+    assert model.n_iter_ == 5
 
 
 def test_many_images_that_can_not_be_set_aside_are_all_trained_on():
     """Of one group, say; one warning says so."""
     X, y = make_noisy(10_000)
-    model = make_classifier(max_epochs=1, conv_channels=(2,), hidden_units=())
+    model = make_classifier(max_epochs=5, conv_channels=(2,), hidden_units=())
 
     with pytest.warns(
         UserWarning, match="not calibrated.*all are of one group"
@@ -244,7 +244,7 @@ def parts(monkeypatch):
 
 def test_each_of_a_few_images_is_left_out_once(parts):
     """By two networks, each of which is trained on what the other one leaves out."""
-    make_classifier(max_epochs=1).fit(*make_noisy(151))
+    make_classifier(max_epochs=5).fit(*make_noisy(151))
 
     left_out = np.concatenate([part.valid.rows for part in parts])
     assert len(parts) == 2
@@ -257,7 +257,7 @@ def test_each_of_a_few_images_is_left_out_once(parts):
 def test_fewer_than_half_are_left_out_by_one_network(parts, share, n, expected):
     """500 images are enough."""
     X, y = make_noisy(n)
-    make_classifier(max_epochs=1, calibration_fraction=share).fit(X, y)
+    make_classifier(max_epochs=5, calibration_fraction=share).fit(X, y)
 
     assert [len(part.valid.rows) for part in parts] == [expected]
 
@@ -267,12 +267,26 @@ def test_a_network_is_not_calibrated_on_classes_that_it_has_not_seen(parts):
     X, y = make_noisy(150)
     y[:3] = [2, 3, 3]
 
-    model = make_classifier(max_epochs=1).fit(X, y)
+    model = make_classifier(max_epochs=5).fit(X, y)
 
     for part in parts:
         assert set(y[part.valid.rows]) <= set(y[part.rows])
     assert 0 in parts[0].rows
     assert model.temperature_ != 1
+
+
+def test_short_trainings_have_no_temperature(parts):
+    """Networks that have hardly learnt anything tell nothing, whatever they cost.
+
+    Also where warm starts train for an epoch each.
+    """
+    X, y = make_noisy(150)
+    model = make_classifier(max_epochs=4, warm_start=True)
+
+    temperatures = [model.fit(X, y).temperature_ for _ in range(3)]
+
+    assert temperatures == [1, 1, 1]
+    assert not parts
 
 
 @pytest.mark.parametrize("n_epochs", [10, 25])
@@ -298,7 +312,7 @@ def test_the_temperature_follows_the_size_of_logits(n_epochs):
 
 def test_the_progress_bar_names_calibration(capsys):
     """It comes before the training itself, and takes as long as a share of it."""
-    make_classifier(max_epochs=1, verbose=1).fit(*make_noisy(150))
+    make_classifier(max_epochs=5, verbose=1).fit(*make_noisy(150))
 
     shown = capsys.readouterr().err
     assert shown.count("calibration: 100%") == 2
@@ -315,7 +329,7 @@ def test_temperatures_are_raised_and_lowered_within_bounds(
     monkeypatch.setattr("sklcnn._calibrated._spread", lambda *_: next(spreads))
     X, y = make_noisy(150)
 
-    grown, same = (make_classifier(max_epochs=1).fit(X, y) for _ in range(2))
+    grown, same = (make_classifier(max_epochs=5).fit(X, y) for _ in range(2))
 
     assert_allclose(grown.temperature_, expected * same.temperature_)
 
@@ -369,7 +383,7 @@ def test_few_images_have_no_temperature(n, parameters):
     """Too few to tell."""
     X, y = make_noisy(n)
 
-    model = make_classifier(max_epochs=2, **parameters).fit(X, y)
+    model = make_classifier(max_epochs=5, **parameters).fit(X, y)
 
     assert model.temperature_ == 1
 
@@ -377,7 +391,7 @@ def test_few_images_have_no_temperature(n, parameters):
 def test_partial_fit_leaves_it_as_it_is():
     """`fit` finds another one."""
     X, y = make_noisy(150)
-    model = make_classifier(max_epochs=4).fit(X, y)
+    model = make_classifier(max_epochs=5).fit(X, y)
     temperature = model.temperature_
 
     assert model.partial_fit(X, y).temperature_ == temperature
@@ -387,7 +401,7 @@ def test_partial_fit_leaves_it_as_it_is():
 def test_warm_starts_follow_the_size_of_logits():
     """Those of images that it was trained on, divided by it, stay as large."""
     X, y = make_noisy(150)
-    model = make_classifier(max_epochs=4, warm_start=True).fit(X, y)
+    model = make_classifier(max_epochs=5, warm_start=True).fit(X, y)
     first, before = model.temperature_, np.std(model.decision_function(X))
 
     model.set_params(max_epochs=20).fit(X, y)
@@ -478,7 +492,7 @@ def test_large_groups_are_left_out_by_an_auxiliary_network(parts, monkeypatch):
         lambda *arrays: listed.append(len(arrays[0])) or fit(*arrays),
     )
     X, y = make_noisy(10_000)
-    model = make_classifier(max_epochs=1, conv_channels=(2,), hidden_units=())
+    model = make_classifier(max_epochs=5, conv_channels=(2,), hidden_units=())
 
     model.fit(X, y, groups=np.arange(10_000) % 4)
 
@@ -493,7 +507,7 @@ def test_groups_too_uneven_to_be_left_out_are_warned_of(parts, sizes):
     X, y = make_noisy(200)
 
     with pytest.warns(UserWarning, match="groups are too uneven: of 200 images"):
-        model = make_classifier(max_epochs=1).fit(X, y, groups=np.repeat([0, 1], sizes))
+        model = make_classifier(max_epochs=5).fit(X, y, groups=np.repeat([0, 1], sizes))
 
     assert model.temperature_ == 1
     assert not parts
@@ -503,7 +517,7 @@ def test_of_uneven_groups_a_network_is_trained_on_the_larger_ones(parts):
     """Not one on the smaller ones as well."""
     X, y = make_noisy(200)
 
-    make_classifier(max_epochs=1).fit(X, y, groups=np.repeat([0, 1], [140, 60]))
+    make_classifier(max_epochs=5).fit(X, y, groups=np.repeat([0, 1], [140, 60]))
 
     assert [(len(part.rows), len(part.valid.rows)) for part in parts] == [(140, 60)]
 
@@ -512,10 +526,10 @@ def test_random_steps_are_for_the_auxiliary_network_too():
     """It is trained as the classifier is, and images set aside are left as they are."""
     X, y = make_noisy(150)
 
-    model = make_classifier(max_epochs=4).fit(RandomFlip().fit_transform(X), y)
+    model = make_classifier(max_epochs=5).fit(RandomFlip().fit_transform(X), y)
 
     assert model.temperature_ != 1
-    assert model.n_iter_ == 4
+    assert model.n_iter_ == 5
 
 
 def test_sample_weights_count():
