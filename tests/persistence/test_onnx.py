@@ -144,7 +144,7 @@ def test_classifier_is_equal_to_five_digits(tiny, signs, tmp_path):
 def test_temperature_is_part_of_the_graph(digits, tmp_path):
     """Calibrated probabilities are those that come out."""
     X, y = digits
-    model = CNNClassifier(conv_channels=(8,), max_epochs=4, random_state=0).fit(X, y)
+    model = CNNClassifier(conv_channels=(8,), max_epochs=5, random_state=0).fit(X, y)
     assert model.temperature_ != 1
 
     to_onnx(model, tmp_path / "model.onnx")
