@@ -313,8 +313,8 @@ class CNNClassifier(
     follows the spread of the logits. It is 1 where there are fewer than 50 such images,
     with `freeze`, with `weights` or fewer than 5 epochs where an auxiliary network
     would be needed, and, with a warning, where classes or groups can't be shared out;
-    `partial_fit` leaves it as it is. On images of another kind than those
-    in `fit`, a network may still be too sure of itself.
+    `partial_fit` leaves it as it is. On images of another kind than those in `fit`, a
+    network may still be too sure of itself.
 
     Where `fit` or `partial_fit` fails or is interrupted, by Ctrl-C say, what was
     finished stays: the network of the last epoch that ended, with `n_iter_` and

@@ -375,8 +375,5 @@ def resolve_parameters(training, parameters):
         high, wide = blocks[0]["stride"]
         values["stride"] = high if high == wide else (high, wide)
         values["conv_channels"] = tuple(block["channels"] for block in blocks)
-    is_auto = {
-        key: isinstance(value, str) and value == "auto"
-        for key, value in parameters.items()
-    }
+    is_auto = {key: str(parameters[key]) == "auto" for key in values}  # or an array
     return {key: value for key, value in values.items() if is_auto[key]}
